@@ -1,0 +1,181 @@
+//! The command line's grammar: every command and option, and how a wrong one is answered.
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+
+use crate::error::Error;
+use crate::printer;
+
+/// What people type.
+#[derive(Debug, Parser)]
+#[command(name = "otrace", version, about, max_term_width = 100)]
+#[command(after_help = "Settings: TRACE_API_URL, TRACE_API_KEY, TRACE_PROJECT_ID and \
+    TRACE_PROJECT_NAME, from the environment or from .env in the workspace.")]
+pub struct Cli {
+    /// The command to run.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make this directory a workspace of the project that an API key belongs to
+    Init(InitArgs),
+    /// Check an API key and keep it for all workspaces of this account on this machine
+    Login(CredentialArgs),
+    /// Show whose API key is in use, and for which project
+    Whoami(WhoamiArgs),
+    /// Run a command and record why it ran, what it ran on and what came of it
+    Run(RunArgs),
+}
+
+/// Which server to speak to, and with which key.
+#[derive(Clone, Debug, Default, Args)]
+pub struct CredentialArgs {
+    /// The project's API key, trc_… [default: `TRACE_API_KEY`, .env, then the saved login]
+    #[arg(long, value_name = "KEY")]
+    pub api_key: Option<String>,
+
+    /// The server's address [default: `TRACE_API_URL`, .env, the saved login, then `http://localhost:8000`]
+    #[arg(long, value_name = "URL")]
+    pub api_url: Option<String>,
+}
+
+/// `otrace init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Which server, and with which key.
+    #[command(flatten)]
+    pub credentials: CredentialArgs,
+
+    /// Write `TRACE_FOR_AGENTS.md` and .traceignore anew, even where they are there already
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `otrace whoami`.
+#[derive(Debug, Args)]
+pub struct WhoamiArgs {
+    /// Which server, and with which key.
+    #[command(flatten)]
+    pub credentials: CredentialArgs,
+
+    /// Print one JSON object, for scripts and agents
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `otrace run`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RunArgs {
+    /// Why the command is run
+    #[arg(long, value_name = "TEXT")]
+    pub intent: Option<String>,
+
+    /// What it is run on, and what is assumed
+    #[arg(long, value_name = "TEXT")]
+    pub setup: Option<String>,
+
+    /// A configuration file to keep with the run, as it is before the command starts; a glob is
+    /// fine; may be repeated
+    #[arg(long = "config", value_name = "PATH")]
+    pub config_paths: Vec<String>,
+
+    /// A file that the command should leave behind; a glob or a directory is fine; may be repeated
+    #[arg(long = "expect-artifact", value_name = "PATH")]
+    pub expected_artifact_paths: Vec<String>,
+
+    /// A log file that the command should leave behind; a glob is fine; may be repeated
+    #[arg(long = "expect-log", value_name = "PATH")]
+    pub expected_log_paths: Vec<String>,
+
+    /// A short name to show
+    #[arg(long, alias = "name", value_name = "TEXT")]
+    pub title: Option<String>,
+
+    /// A word to find the run by; may be repeated
+    #[arg(long = "tag", value_name = "TAG")]
+    pub tags: Vec<String>,
+
+    /// Take all of the above and the command from this `RunSpec` file (YAML or JSON)
+    #[arg(long, value_name = "PATH")]
+    pub spec: Option<String>,
+
+    /// Show the `RunSpec` and ask before anything is sent or started
+    #[arg(long)]
+    pub verify_runspec: bool,
+
+    /// Accepted for scripts written for older clients; changes nothing.
+    #[arg(long, hide = true)]
+    pub yes: bool,
+
+    /// The command to run, after `--`
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+impl RunArgs {
+    /// Whether the run is described here, rather than in a `RunSpec` file.
+    pub fn describes_a_run(&self) -> bool {
+        self.gives_fields() || !self.command.is_empty()
+    }
+
+    /// Whether any option says something about the run.
+    pub fn gives_fields(&self) -> bool {
+        self.intent.is_some()
+            || self.setup.is_some()
+            || self.title.is_some()
+            || !(self.config_paths.is_empty()
+                && self.expected_artifact_paths.is_empty()
+                && self.expected_log_paths.is_empty()
+                && self.tags.is_empty())
+    }
+}
+
+/// Answers a command line that names no command: with the help that was asked for, or with one line
+/// that says what is wrong with it.
+pub fn explain(refusal: &clap::Error) -> ExitCode {
+    match refusal.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            printer::page(refusal.render().ansi());
+            ExitCode::SUCCESS
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            printer::page(refusal.render().ansi());
+            ExitCode::from(2)
+        }
+        _ => {
+            let text = refusal.render().to_string();
+            let first = text.split("\n\n").next().unwrap_or_default();
+            let message = first.strip_prefix("error: ").unwrap_or(first);
+            printer::error(&Error::new(message).with_hint("See `otrace --help`."));
+            ExitCode::from(2)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_follows_the_dashes_is_the_command_untouched() {
+        let line = ["otrace", "run", "--name", "n", "--tag", "a", "--tag", "b", "--", "ls", "--tag"];
+        let Command::Run(args) = Cli::parse_from(line).command else {
+            panic!("not a run");
+        };
+        assert_eq!(args.title.as_deref(), Some("n"));
+        assert_eq!(args.tags, ["a", "b"]);
+        assert_eq!(args.command, ["ls", "--tag"]);
+    }
+}

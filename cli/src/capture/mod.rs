@@ -1,0 +1,13 @@
+//! What a run ran on and what it left behind, taken from this machine.
+//!
+//! Everything captured is copied into `.trace/` first and hashed on the way, so that what is sent
+//! is what was there at that moment. Nothing here talks to the server.
+
+pub mod artifacts;
+pub mod dependencies;
+pub mod expected;
+pub mod git;
+pub mod machine;
+pub mod snapshot;
+pub mod stored;
+pub mod workspace_sync;

@@ -1,0 +1,138 @@
+//! The wrapped command: started, listened to, outlived.
+//!
+//! It keeps what it would have without us: its arguments, its input, its directory, its place in the
+//! process group, its exit code.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use tokio::process::Command;
+use tokio::sync::oneshot;
+
+use crate::clock;
+use crate::error::{Error, Result};
+use crate::log_tee::{Passed, Tee};
+use crate::signals::{self, Guard};
+
+/// What shells answer when a command is not there.
+const NOT_FOUND: i32 = 127;
+/// What they answer when it is there and can't be run.
+const NOT_RUNNABLE: i32 = 126;
+
+/// A command to run, and where to log what it prints.
+#[derive(Debug)]
+pub struct Launch<'a> {
+    /// The program and its arguments.
+    pub command: &'a [String],
+    /// Where it runs.
+    pub directory: &'a Path,
+    /// What its environment has besides ours.
+    pub environment: [(&'static str, String); 2],
+    /// The log of its standard output.
+    pub stdout_log: PathBuf,
+    /// The log of its standard error.
+    pub stderr_log: PathBuf,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit code; 128 + n after signal n.
+    pub exit_code: i32,
+    /// How long it ran.
+    pub duration: Duration,
+    /// When it ended, RFC 3339.
+    pub finished_at: String,
+    /// What it printed.
+    pub stdout: Passed,
+    /// What it printed as errors.
+    pub stderr: Passed,
+    /// Why it could not be started, if it could not.
+    pub not_started: Option<Error>,
+}
+
+/// Runs a command to its end. An error means that it has not been started, for a reason of ours.
+pub async fn run(launch: Launch<'_>, guard: &mut Guard) -> Result<Ended> {
+    let failed = |error: io::Error| Error::new(format!("could not prepare the command: {error}"));
+    let (ended, still_running) = io::pipe().map_err(failed)?;
+    let (stdout, stdout_passed) = stream(&launch.stdout_log, &io::stdout(), &ended).map_err(failed)?;
+    let (stderr, stderr_passed) = stream(&launch.stderr_log, &io::stderr(), &ended).map_err(failed)?;
+    let mut command = Command::new(&launch.command[0]);
+    command
+        .args(&launch.command[1..])
+        .current_dir(launch.directory)
+        .envs(launch.environment)
+        .stdin(Stdio::inherit())
+        .stdout(stdout)
+        .stderr(stderr);
+
+    let start = Instant::now();
+    let started = command.spawn();
+    // It holds our ends of the pipes: they have to go, or the streams would never end.
+    drop(command);
+    let (exit_code, not_started) = match started {
+        Ok(mut child) => {
+            let process = child.id();
+            let status = loop {
+                tokio::select! {
+                    status = child.wait() => break status,
+                    signal = guard.caught() => signals::pass_on(signal, process),
+                }
+            };
+            (status.map_or(NOT_RUNNABLE, exit_code), None)
+        }
+        Err(error) => refusal(&launch.command[0], &error),
+    };
+    let duration = start.elapsed();
+    let finished_at = clock::now();
+    drop(still_running);
+    let stdout = passed(stdout_passed).await?;
+    let stderr = passed(stderr_passed).await?;
+    Ok(Ended { exit_code, duration, finished_at, stdout, stderr, not_started })
+}
+
+/// Opens a pipe for the command to write to, and passes on what comes out of it.
+fn stream(
+    log_path: &Path,
+    through: &impl AsFd,
+    ended: &io::PipeReader,
+) -> io::Result<(io::PipeWriter, oneshot::Receiver<Passed>)> {
+    let (source, writer) = io::pipe()?;
+    let tee = Tee {
+        source,
+        ended: ended.try_clone()?,
+        // Straight to the descriptor: Rust's own `Stdout` would wait for lines.
+        through: File::from(through.as_fd().try_clone_to_owned()?),
+        log_path: log_path.to_path_buf(),
+        log: File::create(log_path)?,
+    };
+    Ok((writer, tee.start()?))
+}
+
+async fn passed(receiver: oneshot::Receiver<Passed>) -> Result<Passed> {
+    receiver.await.map_err(|_| Error::new("a log of the command was lost"))
+}
+
+fn exit_code(status: ExitStatus) -> i32 {
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(NOT_RUNNABLE)
+}
+
+fn refusal(program: &str, error: &io::Error) -> (i32, Option<Error>) {
+    let (code, reason) = match error.kind() {
+        io::ErrorKind::NotFound => {
+            let reason = "there is no such program; give its path, or add its folder to PATH";
+            (NOT_FOUND, reason.to_owned())
+        }
+        io::ErrorKind::PermissionDenied => {
+            let reason = "it may not be executed; make it executable with chmod +x";
+            (NOT_RUNNABLE, reason.to_owned())
+        }
+        _ => (NOT_RUNNABLE, error.to_string()),
+    };
+    (code, Some(Error::new(format!("could not start {program}: {reason}"))))
+}

@@ -1,0 +1,11 @@
+//! What time it is, as it is written on the wire. The only place that asks.
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Now, as RFC 3339 in UTC.
+#[expect(clippy::disallowed_methods, reason = "this is the clock that others ask")]
+pub fn now() -> String {
+    // Formatting fails only for years beyond 9999; an empty time is then as good as any.
+    OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default()
+}

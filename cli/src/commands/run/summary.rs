@@ -1,0 +1,48 @@
+//! What `otrace run` says at the end.
+
+use otrace_wire::RunDetails;
+
+use super::Session;
+use crate::child::Ended;
+use crate::printer;
+
+/// Prints what was recorded, and where to look at it.
+pub(super) fn print(
+    session: &Session,
+    snapshot: &str,
+    ended: &Ended,
+    details: &RunDetails,
+    project_slug: Option<&str>,
+    sent: bool,
+) {
+    let experiment = session.experiment;
+    let saved = if sent { "saved" } else { "kept on this machine" };
+    let status = if ended.exit_code == 0 { "completed" } else { "failed" };
+    let state = details.snapshot.as_ref();
+    let log = |path: Option<&String>| path.cloned().unwrap_or_default();
+    let observed = state.map_or(0, |state| state.observed_artifacts.len());
+    let missing: Vec<_> = state
+        .into_iter()
+        .flat_map(|state| &state.missing_expected_paths)
+        .filter_map(|missing| missing["path"].as_str())
+        .collect();
+    printer::line(format_args!("Experiment {experiment} {saved}\n"));
+    printer::line(format_args!("Intent: {}", session.spec.intent));
+    printer::line(format_args!("Status: {status} (exit code {})", ended.exit_code));
+    printer::line(format_args!("Command: {}", session.spec.command_line()));
+    printer::line(format_args!("Snapshot: {snapshot}"));
+    printer::line(format_args!("Stdout log: {}", log(state.and_then(|s| s.stdout_log_path.as_ref()))));
+    printer::line(format_args!("Stderr log: {}", log(state.and_then(|s| s.stderr_log_path.as_ref()))));
+    printer::line(format_args!("Observed paths: {observed}"));
+    if missing.is_empty() {
+        printer::line("Missing paths: 0");
+    } else {
+        printer::line(format_args!("Missing paths: {} ({})", missing.len(), missing.join(", ")));
+    }
+    printer::line(format_args!("Parsed results: {}", details.results.len()));
+    printer::line(format_args!("Parsed tables: {}", details.tables.len()));
+    // The server leads `current` to the project that was looked at last.
+    let slug = project_slug.filter(|slug| !slug.is_empty()).unwrap_or("current");
+    let url = &session.settings.api_url;
+    printer::line(format_args!("Open: {url}/projects/{slug}/runs/{experiment}"));
+}

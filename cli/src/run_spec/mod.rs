@@ -1,0 +1,210 @@
+//! The `RunSpec`, version 1: a run as it is described before it starts.
+//!
+//! It comes from options, from a YAML or JSON file ([`file`]), or from questions; it is checked here,
+//! strictly and all at once, so that a mistake is told before anything happens.
+
+pub mod file;
+pub mod preview;
+
+use otrace_wire::CreateRun;
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+
+/// A run, described completely.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunSpec {
+    /// Why the command is run.
+    pub intent: String,
+    /// What it is run on, and what is assumed.
+    pub setup: String,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// Files to keep as they are before the start.
+    pub config_paths: Vec<String>,
+    /// Files that the command should leave behind.
+    pub expected_artifact_paths: Vec<String>,
+    /// Log files that it should leave behind.
+    pub expected_log_paths: Vec<String>,
+    /// A short name to show.
+    pub title: Option<String>,
+    /// Words to find the run by.
+    pub tags: Vec<String>,
+}
+
+const FIELDS: [&str; 9] = [
+    "version",
+    "intent",
+    "setup",
+    "command",
+    "config_paths",
+    "expected_artifact_paths",
+    "expected_log_paths",
+    "title",
+    "tags",
+];
+
+/// Fields of earlier drafts: whoever writes them had something else in mind than a typing error.
+const STALE_FIELDS: [&str; 9] = [
+    "expected_outputs",
+    "parent_id",
+    "parent",
+    "summary_hook",
+    "summary-hook",
+    "run_summary",
+    "validity",
+    "next_actions",
+    "local_experiment_id",
+];
+
+impl RunSpec {
+    /// Reads a `RunSpec` object. Every mistake in it is in the error, with `; ` between them.
+    pub fn from_value(value: &Value) -> Result<Self> {
+        let Value::Object(fields) = value else {
+            return Err(Error::new("RunSpec must be an object"));
+        };
+        let mut check = Check { fields, mistakes: Vec::new() };
+        check.names();
+        check.version();
+        let spec = Self {
+            intent: check.text("intent").unwrap_or_default(),
+            setup: check.text("setup").unwrap_or_default(),
+            title: check.text("title"),
+            command: check.command(),
+            config_paths: check.list("config_paths"),
+            expected_artifact_paths: check.list("expected_artifact_paths"),
+            expected_log_paths: check.list("expected_log_paths"),
+            tags: check.list("tags"),
+        };
+        check.completeness(&spec);
+        if check.mistakes.is_empty() { Ok(spec) } else { Err(Error::new(check.mistakes.join("; "))) }
+    }
+
+    /// Whether any file is declared, so that there will be something to look at.
+    pub fn declares_paths(&self) -> bool {
+        !(self.config_paths.is_empty() && self.expected_artifact_paths.is_empty() && self.expected_log_paths.is_empty())
+    }
+
+    /// The command as one line that a shell would take.
+    pub fn command_line(&self) -> String {
+        shlex::try_join(self.command.iter().map(String::as_str)).unwrap_or_else(|_| self.command.join(" "))
+    }
+
+    /// The request that records it.
+    pub fn to_wire(&self) -> CreateRun {
+        CreateRun {
+            intent: self.intent.clone(),
+            setup: self.setup.clone(),
+            command: self.command_line(),
+            expected_artifact_paths: self.expected_artifact_paths.clone(),
+            expected_log_paths: self.expected_log_paths.clone(),
+            title: self.title.clone(),
+            tags: self.tags.clone(),
+            ..CreateRun::default()
+        }
+    }
+}
+
+/// Goes through the fields of one object and gathers what is wrong with them.
+struct Check<'a> {
+    fields: &'a Map<String, Value>,
+    mistakes: Vec<String>,
+}
+
+impl Check<'_> {
+    fn names(&mut self) {
+        let mut names: Vec<_> = self.fields.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        let (stale, others): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| STALE_FIELDS.contains(name));
+        self.mistakes.extend(stale.iter().map(|name| format!("{name} is not part of RunSpec v1")));
+        let unknown = others.into_iter().filter(|name| !FIELDS.contains(name));
+        self.mistakes.extend(unknown.map(|name| format!("unknown RunSpec field: {name}")));
+    }
+
+    fn version(&mut self) {
+        let version = self.fields.get("version");
+        if version.is_some_and(|version| version.as_f64() != Some(1.0)) {
+            self.mistakes.push("version must be 1".to_owned());
+        }
+    }
+
+    fn value(&self, field: &str) -> Option<&Value> {
+        self.fields.get(field).filter(|value| !value.is_null())
+    }
+
+    fn text(&mut self, field: &str) -> Option<String> {
+        match self.value(field) {
+            Some(Value::String(text)) => {
+                let text = text.trim().to_owned();
+                (!text.is_empty()).then_some(text)
+            }
+            Some(_) => {
+                self.mistakes.push(format!("{field} must be a string"));
+                None
+            }
+            None => None,
+        }
+    }
+
+    fn command(&mut self) -> Vec<String> {
+        let items = match self.value("command") {
+            Some(Value::Array(items)) => items.clone(),
+            Some(Value::String(_)) => {
+                let mistake = "command must be an argv array, not a shell string";
+                self.mistakes.push(mistake.to_owned());
+                return Vec::new();
+            }
+            Some(_) => {
+                self.mistakes.push("command must be an argv array".to_owned());
+                return Vec::new();
+            }
+            None => return Vec::new(),
+        };
+        let mut command = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            match item {
+                Value::String(word) if word.contains('\0') => {
+                    self.mistakes.push(format!("command[{index}] must not hold a zero byte"));
+                }
+                // `sh -c ''` is a fair command; a program without a name is not.
+                Value::String(word) if index > 0 || !word.is_empty() => command.push(word),
+                _ => self.mistakes.push(format!("command[{index}] must be a non-empty string")),
+            }
+        }
+        command
+    }
+
+    fn list(&mut self, field: &str) -> Vec<String> {
+        let items = match self.value(field) {
+            Some(Value::Array(items)) => items.clone(),
+            Some(_) => {
+                self.mistakes.push(format!("{field} must be an array of strings"));
+                return Vec::new();
+            }
+            None => return Vec::new(),
+        };
+        let mut texts = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            match item.as_str().map(str::trim) {
+                Some("") => {}
+                Some(text) => texts.push(text.to_owned()),
+                None => self.mistakes.push(format!("{field}[{index}] must be a string")),
+            }
+        }
+        texts
+    }
+
+    fn completeness(&mut self, spec: &RunSpec) {
+        let required = [
+            (spec.intent.is_empty(), "intent is required"),
+            (spec.setup.is_empty(), "setup is required"),
+            (spec.command.is_empty(), "command is required"),
+            (!spec.declares_paths(), "at least one config, expected artifact, or expected log path is required"),
+        ];
+        let missing = required.into_iter().filter(|(missing, _)| *missing);
+        self.mistakes.extend(missing.map(|(_, mistake)| mistake.to_owned()));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! The order of the settings, without a real environment.
+
+use super::*;
+
+fn flags(url: Option<&str>, key: Option<&str>) -> CredentialArgs {
+    CredentialArgs { api_url: url.map(str::to_owned), api_key: key.map(str::to_owned) }
+}
+
+fn variables(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn resolve(
+    flags: &CredentialArgs,
+    environment: &[(&str, &str)],
+    env_file: &[(&str, &str)],
+    saved: Option<(&str, &str)>,
+) -> Result<Settings> {
+    let environment = variables(environment);
+    let saved = saved.map(|(url, key)| SavedLogin { api_url: url.to_owned(), api_key: key.to_owned() });
+    Settings::resolve(flags, &|name| environment.get(name).cloned(), &variables(env_file), saved)
+}
+
+fn key_of(settings: &Settings) -> &str {
+    settings.api_key().expect("a key").expose()
+}
+
+#[test]
+fn the_nearest_setting_wins() {
+    let environment = [("TRACE_API_URL", "http://env"), ("TRACE_API_KEY", "trc_env")];
+    let env_file = [("TRACE_API_URL", "http://file"), ("TRACE_API_KEY", "trc_file")];
+    let saved = Some(("http://saved", "trc_saved"));
+    let flagged = flags(Some("http://flag/"), Some("trc_flag"));
+    let none = flags(None, None);
+
+    let settings = resolve(&flagged, &environment, &env_file, saved).expect("settings");
+    assert_eq!((settings.api_url.as_str(), key_of(&settings)), ("http://flag", "trc_flag"));
+    let settings = resolve(&none, &environment, &env_file, saved).expect("settings");
+    assert_eq!((settings.api_url.as_str(), key_of(&settings)), ("http://env", "trc_env"));
+    let settings = resolve(&none, &[], &env_file, saved).expect("settings");
+    assert_eq!((settings.api_url.as_str(), key_of(&settings)), ("http://file", "trc_file"));
+    let settings = resolve(&none, &[], &[], saved).expect("settings");
+    assert_eq!((settings.api_url.as_str(), key_of(&settings)), ("http://saved", "trc_saved"));
+    let settings = resolve(&none, &[], &[], None).expect("settings");
+    assert_eq!(settings.api_url, DEFAULT_API_URL);
+    assert!(settings.api_key().is_err());
+}
+
+#[test]
+fn an_empty_variable_is_no_setting() {
+    let settings = resolve(&flags(None, None), &[("TRACE_API_URL", " ")], &[], None);
+    assert_eq!(settings.expect("settings").api_url, DEFAULT_API_URL);
+}
+
+#[test]
+fn a_saved_key_is_sent_to_no_other_server() {
+    let env_file = [("TRACE_API_URL", "http://elsewhere")];
+    let saved = Some(("http://saved", "trc_saved"));
+    let settings = resolve(&flags(None, None), &[], &env_file, saved).expect("settings");
+    let error = settings.api_key().expect_err("no key").to_string();
+    assert!(error.contains("the saved login is for http://saved"), "{error}");
+}
+
+#[test]
+fn an_address_that_is_none_is_refused_with_an_example() {
+    for url in ["localhost:8000", "ftp://host", "nonsense", "http://h/?q=1", "http://"] {
+        let error = resolve(&flags(Some(url), None), &[], &[], None).expect_err(url).to_string();
+        assert!(error.ends_with("It looks like http://localhost:8000."), "{error}");
+    }
+}
+
+#[test]
+fn a_key_is_never_shown() {
+    let settings = resolve(&flags(None, Some("trc_secret")), &[], &[], None).expect("settings");
+    assert!(!format!("{settings:?}").contains("secret"));
+}

@@ -1,0 +1,87 @@
+//! `.traceignore`: what globs and directories leave out.
+//!
+//! A subset of git's rules: one pattern a line, `#` for comments, a slash at the end for
+//! directories, a slash elsewhere for paths from the workspace's root. A path that is declared by
+//! name is never left out.
+
+use std::path::Path;
+
+use glob::Pattern;
+
+use crate::workspace::{IGNORE_FILE, TRACE_DIR, Workspace};
+
+/// The rules of one workspace.
+#[derive(Debug, Default)]
+pub struct TraceIgnore {
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    pattern: Pattern,
+    directories_only: bool,
+    from_root: bool,
+}
+
+impl TraceIgnore {
+    /// Reads the workspace's rules. Our own folder and git's are left out in any case.
+    pub fn load(workspace: &Workspace) -> Self {
+        let text = std::fs::read(workspace.root().join(IGNORE_FILE)).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let fixed = [TRACE_DIR, ".git"].map(|name| format!("{name}/"));
+        Self { rules: fixed.iter().map(String::as_str).chain(text.lines()).filter_map(rule).collect() }
+    }
+
+    /// Whether a file is left out, given its path from the workspace's root.
+    pub fn leaves_out(&self, path: &Path) -> bool {
+        path.ancestors()
+            .filter(|part| !part.as_os_str().is_empty())
+            .any(|part| self.rules.iter().any(|rule| rule.matches(part, part != path)))
+    }
+}
+
+impl Rule {
+    fn matches(&self, path: &Path, is_directory: bool) -> bool {
+        if self.directories_only && !is_directory {
+            return false;
+        }
+        if self.from_root {
+            return self.pattern.matches_path(path);
+        }
+        path.file_name().is_some_and(|name| self.pattern.matches_path(Path::new(name)))
+    }
+}
+
+fn rule(line: &str) -> Option<Rule> {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with('#') {
+        return None;
+    }
+    let pattern = line.trim_end_matches('/');
+    let from_root = pattern.contains('/');
+    Some(Rule {
+        pattern: Pattern::new(pattern.trim_start_matches('/')).ok()?,
+        directories_only: line.ends_with('/'),
+        from_root,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(text: &str) -> TraceIgnore {
+        TraceIgnore { rules: text.lines().filter_map(rule).collect() }
+    }
+
+    #[test]
+    fn files_and_whole_directories_are_left_out() {
+        let ignore = rules("# caches\n__pycache__/\n*.pyc\n/out/tmp\n");
+        for path in ["a.pyc", "src/a.pyc", "src/__pycache__/x.bin", "out/tmp", "out/tmp/x"] {
+            assert!(ignore.leaves_out(Path::new(path)), "{path}");
+        }
+        for path in ["a.py", "__pycache__", "src/out/tmp", "out/tmp2"] {
+            assert!(!ignore.leaves_out(Path::new(path)), "{path}");
+        }
+    }
+}

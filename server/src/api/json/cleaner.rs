@@ -1,0 +1,325 @@
+//! One pass over the bytes of a JSON document, in any pieces, that makes it storable.
+//!
+//! Only strings and bare words matter here; whether brackets match and commas stand right is
+//! `serde_json`'s business afterwards.
+
+use crate::blobs::{Spill, SpillWriter};
+use crate::error::{AppError, Result};
+
+/// A string of a put-aside key stays in the document while it is shorter than this, in bytes.
+const PUT_ASIDE_FROM: usize = 16 * 1024;
+/// No number or bare word is longer than this.
+const WORD_MAX_BYTES: usize = 1024;
+/// Longer strings are no keys that anything is known about.
+const KEY_MAX_BYTES: usize = 64;
+
+/// Cleans a document while it arrives.
+#[derive(Debug)]
+pub struct Cleaner {
+    put_aside_keys: &'static [&'static str],
+    document: Vec<u8>,
+    spill: SpillWriter,
+    state: State,
+    /// The bare word or the string that is being read, without escapes.
+    current: Vec<u8>,
+    /// Where the string that is being put aside begins in the spill.
+    spill_start: Option<u64>,
+    /// A high surrogate that waits for its low one.
+    high_surrogate: Option<u16>,
+    /// The last string, if it may be a key.
+    last_string: Vec<u8>,
+    /// Whether the value that comes now may be put aside.
+    may_put_aside: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Between,
+    Word,
+    String,
+    Escape,
+    /// Within `\uXXXX`: the value so far, and how many digits it has.
+    Unicode(u16, u8),
+}
+
+impl Cleaner {
+    /// Puts the long strings of these keys aside.
+    pub fn new(put_aside_keys: &'static [&'static str]) -> Self {
+        Self {
+            put_aside_keys,
+            document: Vec::new(),
+            spill: SpillWriter::default(),
+            state: State::Between,
+            current: Vec::new(),
+            spill_start: None,
+            high_surrogate: None,
+            last_string: Vec::new(),
+            may_put_aside: false,
+        }
+    }
+
+    /// How long the cleaned document is so far, in bytes.
+    pub const fn document_len(&self) -> usize {
+        self.document.len() + self.current.len()
+    }
+
+    /// Takes the next bytes.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut rest = bytes;
+        while let Some((&byte, after)) = rest.split_first() {
+            if matches!(self.state, State::String) && self.high_surrogate.is_none() {
+                // The long way through large contents: everything up to the next special byte at once.
+                let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(rest.len());
+                if plain > 0 {
+                    self.push(&rest[..plain])?;
+                    rest = &rest[plain..];
+                    continue;
+                }
+            }
+            self.step(byte)?;
+            rest = after;
+        }
+        Ok(())
+    }
+
+    /// Ends the document. What is unfinished is left to the parser to complain about.
+    pub fn finish(mut self) -> Result<(Vec<u8>, Spill)> {
+        match self.state {
+            State::Word => self.end_word(),
+            State::Between => {}
+            State::String | State::Escape | State::Unicode(..) => self.document.push(b'"'),
+        }
+        Ok((self.document, self.spill.finish().map_err(spill_failed)?))
+    }
+
+    fn step(&mut self, byte: u8) -> Result<()> {
+        match self.state {
+            State::Between => self.begin(byte),
+            State::Word => {
+                if is_word(byte) && self.current.len() < WORD_MAX_BYTES {
+                    self.current.push(byte);
+                } else {
+                    self.end_word();
+                    self.begin(byte);
+                }
+            }
+            State::String => match byte {
+                b'\\' => self.state = State::Escape,
+                b'"' => self.end_string()?,
+                other => self.push(&[other])?,
+            },
+            State::Escape => self.escape(byte)?,
+            State::Unicode(value, digits) => self.unicode(byte, value, digits)?,
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, byte: u8) {
+        match byte {
+            b'"' => self.state = State::String,
+            _ if is_word(byte) => {
+                self.current.push(byte);
+                self.state = State::Word;
+            }
+            _ => {
+                if byte == b':' {
+                    self.may_put_aside = self.put_aside_keys.iter().any(|key| key.as_bytes() == self.last_string);
+                } else if !byte.is_ascii_whitespace() {
+                    self.may_put_aside = false;
+                }
+                self.document.push(byte);
+            }
+        }
+    }
+
+    fn end_word(&mut self) {
+        let word = std::mem::take(&mut self.current);
+        self.state = State::Between;
+        let stands_for = match word.as_slice() {
+            b"NaN" => Some("\"NaN\""),
+            b"Infinity" => Some("\"Infinity\""),
+            b"-Infinity" => Some("\"-Infinity\""),
+            // 1e400 is JSON, and no number that can be stored.
+            number => match std::str::from_utf8(number).ok().and_then(|text| text.parse::<f64>().ok()) {
+                Some(value) if value == f64::INFINITY && number[0].is_ascii_digit() => Some("\"Infinity\""),
+                Some(value) if value == f64::NEG_INFINITY && number.get(1).is_some_and(u8::is_ascii_digit) => {
+                    Some("\"-Infinity\"")
+                }
+                _ => None,
+            },
+        };
+        self.document.extend_from_slice(stands_for.map_or(&word, str::as_bytes));
+    }
+
+    fn escape(&mut self, byte: u8) -> Result<()> {
+        self.state = State::String;
+        match byte {
+            b'u' => {
+                self.state = State::Unicode(0, 0);
+                Ok(())
+            }
+            b'n' => self.push(b"\n"),
+            b't' => self.push(b"\t"),
+            b'r' => self.push(b"\r"),
+            b'b' => self.push(b"\x08"),
+            b'f' => self.push(b"\x0c"),
+            b'"' | b'\\' | b'/' => self.push(&[byte]),
+            _ => Err(AppError::invalid("The request is not JSON: a string has an unknown escape.")),
+        }
+    }
+
+    fn unicode(&mut self, byte: u8, value: u16, digits: u8) -> Result<()> {
+        let digit = char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u16::try_from(digit).ok())
+            .ok_or(AppError::invalid("The request is not JSON: a string has an escape \\u without four hex digits."))?;
+        let value = value << 4 | digit;
+        if digits < 3 {
+            self.state = State::Unicode(value, digits + 1);
+            return Ok(());
+        }
+        self.state = State::String;
+        match (self.high_surrogate.take(), value) {
+            (Some(high), 0xDC00..=0xDFFF) => {
+                let code = 0x10000 + (u32::from(high - 0xD800) << 10) + u32::from(value - 0xDC00);
+                self.push_char(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER))
+            }
+            (lone, value) => {
+                if lone.is_some() {
+                    self.push_char(char::REPLACEMENT_CHARACTER)?;
+                }
+                if (0xD800..=0xDBFF).contains(&value) {
+                    self.high_surrogate = Some(value);
+                    return Ok(());
+                }
+                self.push_char(char::from_u32(u32::from(value)).unwrap_or(char::REPLACEMENT_CHARACTER))
+            }
+        }
+    }
+
+    fn push_char(&mut self, c: char) -> Result<()> {
+        self.push(c.encode_utf8(&mut [0; 4]).as_bytes())
+    }
+
+    /// Adds to the string, in memory or to what is put aside.
+    fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.high_surrogate.take().is_some() {
+            self.push_char(char::REPLACEMENT_CHARACTER)?;
+        }
+        if self.may_put_aside && self.spill_start.is_none() && self.current.len() + bytes.len() > PUT_ASIDE_FROM {
+            self.spill_start = Some(self.spill.position());
+            let begun = std::mem::take(&mut self.current);
+            self.spill.write(&begun).map_err(spill_failed)?;
+        }
+        if self.spill_start.is_some() {
+            return self.spill.write(bytes).map_err(spill_failed);
+        }
+        self.current.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn end_string(&mut self) -> Result<()> {
+        if self.high_surrogate.take().is_some() {
+            self.push_char(char::REPLACEMENT_CHARACTER)?;
+        }
+        self.state = State::Between;
+        let bytes = std::mem::take(&mut self.current);
+        let text = match self.spill_start.take() {
+            Some(start) => self.spill.mark(start),
+            None => String::from_utf8(bytes)
+                .map_err(|_| AppError::invalid("The request is not UTF-8. Send other bytes as base64."))?
+                .replace('\0', "\u{fffd}"),
+        };
+        self.last_string.clear();
+        if text.len() <= KEY_MAX_BYTES {
+            self.last_string.extend_from_slice(text.as_bytes());
+        }
+        self.may_put_aside = false;
+        serde_json::to_writer(&mut self.document, &text).map_err(anyhow::Error::new)?;
+        Ok(())
+    }
+}
+
+const fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
+}
+
+fn spill_failed(error: std::io::Error) -> AppError {
+    AppError::Internal(anyhow::Error::new(error).context("putting a long content aside in a temporary file"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn clean_in_pieces(document: &[u8], piece: usize) -> Result<Value> {
+        let mut cleaner = Cleaner::new(&["content_base64"]);
+        for bytes in document.chunks(piece) {
+            cleaner.feed(bytes)?;
+        }
+        let (document, _) = cleaner.finish()?;
+        serde_json::from_slice(&document).map_err(|error| AppError::invalid(error.to_string()))
+    }
+
+    fn clean(document: &str) -> Value {
+        let whole = clean_in_pieces(document.as_bytes(), usize::MAX).unwrap();
+        assert_eq!(whole, clean_in_pieces(document.as_bytes(), 1).unwrap(), "in single bytes");
+        whole
+    }
+
+    #[test]
+    fn what_postgres_can_not_hold_is_replaced() {
+        assert_eq!(
+            clean(r#"["a\u0000b", "\ud800", "\udc00x", "\ud83d\ude00", "\ud83dx"]"#),
+            json!(["a\u{fffd}b", "\u{fffd}", "\u{fffd}x", "😀", "\u{fffd}x"])
+        );
+        assert_eq!(clean(r#"["\ud800\ud83d\ude00", "\ud800\n"]"#), json!(["\u{fffd}😀", "\u{fffd}\n"]));
+    }
+
+    #[test]
+    fn what_python_writes_for_numbers_becomes_text() {
+        assert_eq!(
+            clean(
+                r#"{"a": NaN, "b": [Infinity,-Infinity], "c": 1e400, "d": -1e400, "e": 1e300, "f": 12345678901234567890}"#
+            ),
+            json!({"a": "NaN", "b": ["Infinity", "-Infinity"], "c": "Infinity", "d": "-Infinity", "e": 1e300, "f": 12_345_678_901_234_567_890_u64})
+        );
+    }
+
+    #[test]
+    fn a_string_that_says_nan_stays_as_it_is() {
+        assert_eq!(clean(r#"["NaN", "a NaN: 1e400", "\"NaN\""]"#), json!(["NaN", "a NaN: 1e400", "\"NaN\""]));
+    }
+
+    #[test]
+    fn broken_documents_are_refused_not_guessed() {
+        for document in
+            ["", "{", "[1,", "\"abc", "nul", "{\"a\" 1}", "[\"\\x\"]", "[\"\\u12g4\"]", "NaNa", "[\"\u{1}\""]
+        {
+            assert!(clean_in_pieces(document.as_bytes(), 3).is_err(), "{document}");
+        }
+        assert!(clean_in_pieces(b"[\"\xff\"]", 2).is_err());
+    }
+
+    #[test]
+    fn a_long_content_is_put_aside_and_a_forged_mark_is_not_believed() {
+        let long = "QUJD".repeat(10_000);
+        let document = format!(r#"{{"content_base64": "{long}", "other": "{long}", "forged": "\u0000put aside:0:3"}}"#);
+        let value = clean(&document);
+        assert!(value["content_base64"].as_str().unwrap().starts_with("\0put aside:"));
+        assert_eq!(value["other"], json!(long));
+        assert_eq!(value["forged"], json!("\u{fffd}put aside:0:3"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_document_that_serde_writes_reads_the_same(text in ".*", number in any::<f64>().prop_filter("finite", |n| n.is_finite()), piece in 1_usize..9) {
+            let value = json!({"text": text.replace('\0', ""), "numbers": [number, 1, -1], "nested": {"content_base64": text.replace('\0', "")}});
+            let document = serde_json::to_vec(&value).unwrap();
+            prop_assert_eq!(clean_in_pieces(&document, piece).unwrap(), value);
+        }
+    }
+}

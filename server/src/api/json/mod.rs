@@ -1,0 +1,71 @@
+//! JSON bodies: cleaned while they are read, so that what the database can't hold never gets far.
+//!
+//! Clients send what JSON allows and PostgreSQL does not (`\u0000`, lone surrogates), and what Python
+//! writes and JSON does not allow (`NaN`, `Infinity`). [`cleaner`] turns the former into U+FFFD and the
+//! latter into the strings `"NaN"`, `"Infinity"` and `"-Infinity"`. Long contents go to a temporary
+//! file on the way, so that a body of hundreds of megabytes takes little memory.
+
+mod cleaner;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+
+use crate::app::AppState;
+use crate::blobs::Spill;
+use crate::error::{AppError, Result};
+use cleaner::Cleaner;
+
+/// The largest body of an ordinary request, in bytes: a run's intent, setup and command at their longest.
+const BODY_MAX_BYTES: u64 = 8 * 1024 * 1024;
+/// The most of a body that is held in memory, long contents apart.
+const DOCUMENT_MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// The JSON body of an ordinary request.
+#[derive(Debug)]
+pub struct CleanJson<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<AppState> for CleanJson<T> {
+    type Rejection = AppError;
+
+    async fn from_request(request: Request, _: &AppState) -> Result<Self> {
+        let (document, _) = read(request.into_body(), BODY_MAX_BYTES, &[]).await?;
+        Ok(Self(parse(&document)?))
+    }
+}
+
+/// Reads a body of at most `max_bytes`; the values of `content_base64` and `text_content`, where
+/// they are long, are put aside.
+pub async fn read_with_contents<T: DeserializeOwned>(body: Body, max_bytes: u64) -> Result<(T, Spill)> {
+    let (document, spill) = read(body, max_bytes, &["content_base64", "text_content"]).await?;
+    Ok((parse(&document)?, spill))
+}
+
+async fn read(body: Body, limit_bytes: u64, put_aside: &'static [&'static str]) -> Result<(Vec<u8>, Spill)> {
+    let mut cleaner = Cleaner::new(put_aside);
+    let mut length = 0;
+    let mut stream = body.into_data_stream();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|_| AppError::invalid("The request broke off before its end. Send it again."))?;
+        length += chunk.len() as u64;
+        if length > limit_bytes {
+            return Err(AppError::TooLarge { limit_bytes });
+        }
+        cleaner.feed(&chunk)?;
+        if cleaner.document_len() > DOCUMENT_MAX_BYTES {
+            return Err(AppError::TooLarge { limit_bytes: DOCUMENT_MAX_BYTES as u64 });
+        }
+    }
+    cleaner.finish()
+}
+
+fn parse<T: DeserializeOwned>(document: &[u8]) -> Result<T> {
+    serde_json::from_slice(document).map_err(|error| {
+        use serde_json::error::Category;
+        AppError::invalid(match error.classify() {
+            Category::Data => format!("The request does not have the form this server takes: {error}"),
+            Category::Syntax | Category::Eof | Category::Io => format!("The request is not JSON: {error}"),
+        })
+    })
+}

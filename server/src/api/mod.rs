@@ -1,0 +1,13 @@
+//! JSON under `/v1`: what published clients and our own CLI speak (`docs/api.md`).
+//!
+//! Handlers are thin: extract, one service call, answer. Bodies are read by [`json`], answers and
+//! errors are written by [`answer`].
+
+pub mod answer;
+pub mod artifacts;
+pub mod contents;
+pub mod health;
+pub mod identity;
+pub mod json;
+mod run_json;
+pub mod runs;

@@ -1,0 +1,52 @@
+//! A person in a project that is theirs.
+
+use std::collections::HashMap;
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+
+use super::SignedIn;
+use crate::app::AppState;
+use crate::domain::{Account, Project, Role};
+use crate::error::{AppError, Result};
+use crate::services;
+
+/// A signed-in member of the project that the URL names in `{slug}`.
+///
+/// To strangers the project is not there: the same answer as for one that never was.
+#[derive(Clone, Debug)]
+pub struct ProjectMember {
+    /// Who it is.
+    pub account: Account,
+    /// The project.
+    pub project: Project,
+    /// What they may do in it.
+    pub role: Role,
+}
+
+impl ProjectMember {
+    /// Refuses members who may do less than `role`.
+    pub fn require(&self, role: Role) -> Result<()> {
+        if self.role >= role {
+            return Ok(());
+        }
+        Err(AppError::Forbidden(
+            format!("Ask an owner of {} for the role {}.", self.project.name, role.as_str()).into(),
+        ))
+    }
+}
+
+impl FromRequestParts<AppState> for ProjectMember {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
+        let SignedIn { account, .. } = SignedIn::from_request_parts(parts, app).await?;
+        let Path(names) = Path::<HashMap<String, String>>::from_request_parts(parts, app)
+            .await
+            .map_err(|_| AppError::NotFound("Project"))?;
+        let slug = names.get("slug").ok_or(AppError::NotFound("Project"))?;
+        let (project, role) =
+            services::projects::find_for(app, &account, slug).await?.ok_or(AppError::NotFound("Project"))?;
+        Ok(Self { account, project, role })
+    }
+}

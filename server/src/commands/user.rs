@@ -1,0 +1,71 @@
+//! `otrace-server user`: accounts without a browser.
+
+use std::io::Read;
+
+use anyhow::{Context, ensure};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::{DatabaseArguments, print_json};
+use crate::domain::AccountId;
+use crate::services;
+use crate::services::accounts::SignUp;
+
+/// What can be done with accounts.
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Create an account; the first one runs the server
+    Create(CreateArguments),
+}
+
+/// What an account is made of.
+#[derive(Args, Debug)]
+pub struct CreateArguments {
+    /// The account's e-mail address
+    #[arg(long)]
+    email: String,
+    /// What others see [default: what stands before the @]
+    #[arg(long, default_value = "")]
+    name: String,
+    /// Read the password from standard input
+    #[arg(long, required = true)]
+    password_stdin: bool,
+    #[command(flatten)]
+    database: DatabaseArguments,
+}
+
+#[derive(Serialize)]
+struct Created {
+    id: AccountId,
+    email: String,
+    name: String,
+    is_admin: bool,
+}
+
+impl UserCommand {
+    /// Runs the command.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let Self::Create(arguments) = self;
+        let password = read_password()?;
+        let input = SignUp { email: arguments.email, name: arguments.name, password };
+        let account =
+            arguments.database.with_app(async |app| Ok(services::accounts::create(app, input).await?)).await?;
+        print_json(&Created { id: account.id, email: account.email, name: account.name, is_admin: account.is_admin })
+    }
+}
+
+/// All of standard input, without the line break at its end.
+fn read_password() -> anyhow::Result<String> {
+    let mut password = String::new();
+    std::io::stdin()
+        .take(64 * 1024)
+        .read_to_string(&mut password)
+        .context("reading the password from standard input")?;
+    let password = password.strip_suffix('\n').unwrap_or(&password);
+    let password = password.strip_suffix('\r').unwrap_or(password).to_owned();
+    ensure!(
+        !password.is_empty(),
+        "no password on standard input; pipe it in: printf %s \"$PASSWORD\" | otrace-server user create …"
+    );
+    Ok(password)
+}

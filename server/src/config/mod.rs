@@ -1,0 +1,61 @@
+//! The server's settings: flags, each also an environment variable; `--help` is the reference.
+
+mod database;
+mod http;
+mod storage;
+
+pub use database::DatabaseConfig;
+pub use http::HttpConfig;
+pub use storage::StorageConfig;
+
+use clap::Args;
+
+use crate::auth::passwords::PasswordCost;
+
+/// Everything that can be set.
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    /// Where it listens and what it is called from outside.
+    #[command(flatten)]
+    pub http: HttpConfig,
+    /// Where records are kept.
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+    /// Where contents are kept.
+    #[command(flatten)]
+    pub storage: StorageConfig,
+    /// The team's name, shown at the top of every page.
+    #[arg(long, env = "OTRACE_INSTANCE_NAME", default_value = "Trace", value_name = "NAME")]
+    pub instance_name: String,
+    /// Hash passwords as cheaply as the floor allows: for tests, where nobody attacks the hashes.
+    #[arg(skip)]
+    pub cheap_passwords: bool,
+}
+
+impl Config {
+    /// The server's address as browsers and clients write it, without a slash at the end.
+    pub fn public_url_str(&self) -> &str {
+        self.http.public_url().as_str().trim_end_matches('/')
+    }
+
+    /// Whether browsers reach the server through TLS, so that cookies can demand it.
+    pub fn is_https(&self) -> bool {
+        self.http.public_url().scheme() == "https"
+    }
+
+    /// Whether only people at this machine can reach the server.
+    pub fn is_local_only(&self) -> bool {
+        self.http.listen.ip().is_loopback()
+            && match self.http.public_url().host() {
+                Some(url::Host::Domain(name)) => name == "localhost",
+                Some(url::Host::Ipv4(address)) => address.is_loopback(),
+                Some(url::Host::Ipv6(address)) => address.is_loopback(),
+                None => false,
+            }
+    }
+
+    /// How much work one password hash is.
+    pub const fn password_cost(&self) -> PasswordCost {
+        if self.cheap_passwords { PasswordCost::FLOOR } else { PasswordCost::DEFAULT }
+    }
+}

@@ -1,0 +1,92 @@
+//! The connection to PostgreSQL: one by URL, or a private one of the server's own.
+//!
+//! Services take connections from [`Database::pool`]; nothing else here is for them.
+
+mod migrations;
+pub mod private;
+
+use std::time::Duration;
+
+use anyhow::Context;
+use secrecy::ExposeSecret;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, PgPool};
+
+use crate::config::DatabaseConfig;
+use private::PrivatePostgres;
+
+pub use migrations::migrate;
+#[cfg(feature = "testing")]
+pub(crate) use migrations::run as migrate_unlocked;
+
+/// A PostgreSQL that is ready to be used.
+#[derive(Debug)]
+pub struct Database {
+    /// The connections to it.
+    pub pool: PgPool,
+    private: Option<PrivatePostgres>,
+}
+
+impl Database {
+    /// For a server: connects to the database by URL, or starts the private one and holds it alone.
+    ///
+    /// Call it on the main thread: the private PostgreSQL ends with the thread that started it.
+    pub async fn start(config: &DatabaseConfig) -> anyhow::Result<Self> {
+        if let Some(url) = &config.database_url {
+            let options = url.expose_secret().parse().context("reading the database URL")?;
+            return Self::connect(config, options, None).await;
+        }
+        let postgres = PrivatePostgres::start(&config.data_dir()).await?;
+        let options = postgres.connect_options();
+        Self::connect(config, options, Some(postgres)).await
+    }
+
+    /// For a command beside a server: the same database, whether a server runs on it now or not.
+    pub async fn join(config: &DatabaseConfig) -> anyhow::Result<Self> {
+        match PrivatePostgres::of_running_server(&config.data_dir()) {
+            Some(options) if config.database_url.is_none() => Self::connect(config, options, None).await,
+            _ => Self::start(config).await,
+        }
+    }
+
+    async fn connect(
+        config: &DatabaseConfig,
+        options: PgConnectOptions,
+        private: Option<PrivatePostgres>,
+    ) -> anyhow::Result<Self> {
+        let options = options
+            .application_name("otrace-server")
+            .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(1))
+            .options([
+                ("statement_timeout", "10s"),
+                ("lock_timeout", "3s"),
+                ("idle_in_transaction_session_timeout", "15s"),
+            ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(config.database_connections)
+            .acquire_timeout(Duration::from_secs(5))
+            .idle_timeout(Duration::from_mins(10))
+            .max_lifetime(Duration::from_mins(30))
+            .connect_with(options)
+            .await
+            .context("connecting to PostgreSQL: check that it runs and that DATABASE_URL is right")?;
+        Ok(Self { pool, private })
+    }
+
+    /// Resolves when the private PostgreSQL ends by itself; never for one by URL.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        match &mut self.private {
+            Some(postgres) => postgres.ended().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Closes the connections and stops the private PostgreSQL.
+    pub async fn close(self) -> anyhow::Result<()> {
+        self.pool.close().await;
+        match self.private {
+            Some(postgres) => postgres.stop().await,
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! How anything in the server says no.
+//!
+//! A handler returns [`AppError`]; its `IntoResponse` gives the status and carries the error in the
+//! response's extensions, and the router it is mounted under renders it: JSON in [`crate::api`], a
+//! page in [`crate::web`]. An internal error shows only its request id; the log has its chain.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use otrace_wire::ErrorCode;
+
+use crate::domain::text::Invalid;
+
+/// The result of anything that may say no to its caller.
+pub type Result<T, E = AppError> = std::result::Result<T, E>;
+
+/// Why a request is refused. Messages are one sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Nobody is signed in, or the key is unknown, revoked or expired.
+    #[error("{0}")]
+    SignedOut(Cow<'static, str>),
+    /// The caller is known and may not do this.
+    #[error("{0}")]
+    Forbidden(Cow<'static, str>),
+    /// It is not there, or the caller may not know that it is: `Run not found`.
+    #[error("{0} not found")]
+    NotFound(&'static str),
+    /// The request can't be understood or breaks a rule.
+    #[error("{0}")]
+    Invalid(Cow<'static, str>),
+    /// It contradicts what the server holds.
+    #[error("{0}")]
+    Conflict(Cow<'static, str>),
+    /// The body is larger than the server takes.
+    #[error("The request is larger than {limit_bytes} bytes, which is the most this server takes.")]
+    TooLarge {
+        /// The most that is taken, in bytes.
+        limit_bytes: u64,
+    },
+    /// Too many requests.
+    #[error("Too many requests. Try again in {retry_after_seconds} s.")]
+    RateLimited {
+        /// When to come back, in seconds.
+        retry_after_seconds: u64,
+    },
+    /// A part that the server needs is away; the same request may pass later.
+    #[error("{0}")]
+    Unavailable(Cow<'static, str>),
+    /// The server's own fault.
+    #[error("The server failed to answer. Its log has the details under this request's id.")]
+    Internal(#[source] anyhow::Error),
+}
+
+/// The error of a response, for the layers around the handler: one renders it, one logs it.
+#[derive(Clone, Debug)]
+pub struct ResponseError(pub Arc<AppError>);
+
+impl AppError {
+    /// A refusal because of a rule, in one sentence.
+    pub fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::Invalid(message.into())
+    }
+
+    /// What kind of refusal it is.
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::SignedOut(_) => ErrorCode::Unauthorized,
+            Self::Forbidden(_) => ErrorCode::Forbidden,
+            Self::NotFound(_) => ErrorCode::NotFound,
+            Self::Invalid(_) => ErrorCode::Invalid,
+            Self::Conflict(_) => ErrorCode::Conflict,
+            Self::TooLarge { .. } => ErrorCode::TooLarge,
+            Self::RateLimited { .. } => ErrorCode::RateLimited,
+            Self::Unavailable(_) => ErrorCode::Unavailable,
+            Self::Internal(_) => ErrorCode::Internal,
+        }
+    }
+
+    /// The HTTP status that tells it.
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::SignedOut(_) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The sentence to show.
+    pub fn message(&self) -> String {
+        self.to_string()
+    }
+
+    /// What to do next, where the sentence alone does not say it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::TooLarge { .. } => Some(
+                "Record large files with \"store_content\": false, or ask who runs the server to raise OTRACE_MAX_BODY_BYTES"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+
+    /// When to come back, in seconds, for `Retry-After`.
+    const fn retry_after_seconds(&self) -> Option<u64> {
+        match self {
+            Self::RateLimited { retry_after_seconds } => Some(*retry_after_seconds),
+            Self::Unavailable(_) => Some(5),
+            _ => None,
+        }
+    }
+}
+
+impl IntoResponse for AppError {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        if let Some(seconds) = self.retry_after_seconds() {
+            response.headers_mut().insert(axum::http::header::RETRY_AFTER, seconds.into());
+        }
+        response.extensions_mut().insert(ResponseError(Arc::new(self)));
+        response
+    }
+}
+
+impl From<Invalid> for AppError {
+    fn from(Invalid(sentence): Invalid) -> Self {
+        Self::Invalid(sentence.into())
+    }
+}
+
+impl From<anyhow::Error> for AppError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Internal(error)
+    }
+}
+
+impl From<sqlx::Error> for AppError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            // No connection was free, or the database is away: nothing was done, so the caller may repeat it.
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
+                tracing::warn!(error = %error, "the database is out of reach");
+                Self::Unavailable("The server's database is out of reach. Try again in a moment.".into())
+            }
+            other => Self::Internal(anyhow::Error::new(other).context("querying the database")),
+        }
+    }
+}
+
+impl From<object_store::Error> for AppError {
+    fn from(error: object_store::Error) -> Self {
+        Self::Internal(anyhow::Error::new(error).context("using the object store"))
+    }
+}

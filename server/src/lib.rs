@@ -1,0 +1,31 @@
+//! Trace's server: accounts, projects, run records, artifacts, and the pages that show them.
+//!
+//! The rooms, from the outside in (`docs/architecture.md` says who may touch what):
+//!
+//! - [`routes`] is the whole URL table; [`serve`] accepts connections; [`middleware`] wraps each request.
+//! - [`api`] speaks JSON, [`web`] speaks HTML. Both are thin: extract, one service call, answer.
+//! - [`auth`] tells who asks: extractors that a handler's signature names.
+//! - [`services`] are the verbs; they begin and commit. [`store`] is SQL, [`blobs`] are contents.
+//! - [`domain`] are the nouns and rules, pure.
+//! - [`live`] tells open pages what happens; [`database`] is the connection, and the private PostgreSQL.
+
+pub mod api;
+pub mod app;
+pub mod auth;
+pub mod blobs;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod database;
+pub mod domain;
+pub mod error;
+pub mod live;
+pub mod middleware;
+pub mod routes;
+pub mod serve;
+pub mod services;
+pub mod store;
+pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod web;

@@ -1,0 +1,70 @@
+//! What wraps each request, whatever it asks for.
+
+mod log;
+
+use std::any::Any;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, Response};
+use axum::response::IntoResponse;
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
+
+use crate::error::AppError;
+
+/// A body that brings nothing for this long is given up.
+const BODY_IDLE: Duration = Duration::from_secs(30);
+
+/// Headers that every response carries, errors too.
+const HEADERS: [(&str, &str); 7] = [
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    (
+        "permissions-policy",
+        "accelerometer=(), camera=(), clipboard-read=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=()",
+    ),
+    ("x-robots-tag", "noindex, nofollow"),
+];
+
+/// Wraps the whole router. The first layer here is the innermost.
+pub fn wrap(router: Router) -> Router {
+    let compressible = SizeAbove::new(1024)
+        .and(NotForContentType::new("image/"))
+        .and(NotForContentType::new("font/"))
+        .and(NotForContentType::new("application/octet-stream"))
+        .and(NotForContentType::SSE);
+    let request_id = HeaderName::from_static("x-request-id");
+    let layers = ServiceBuilder::new()
+        .layer(SetRequestIdLayer::new(request_id.clone(), MakeRequestUuid))
+        .layer(PropagateRequestIdLayer::new(request_id))
+        .layer(axum::middleware::from_fn(log::one_line))
+        .layer(CompressionLayer::new().compress_when(compressible))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(RequestBodyTimeoutLayer::new(BODY_IDLE));
+    HEADERS
+        .into_iter()
+        .fold(router, |router, (name, value)| {
+            let layer =
+                SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value));
+            router.layer(layer)
+        })
+        .layer(layers)
+}
+
+/// A bug in one request is an answer of 500, not a broken connection.
+fn panicked(panic: Box<dyn Any + Send>) -> Response<axum::body::Body> {
+    let what = match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic.downcast::<&str>().map_or_else(|_| String::new(), |text| (*text).to_owned()),
+    };
+    AppError::Internal(anyhow::anyhow!("a handler panicked: {what}")).into_response()
+}

@@ -1,0 +1,19 @@
+//! Verbs: what people and machines do. Each begins and commits its own transactions.
+//!
+//! A service knows no HTTP and no page. It takes the app, who asks, and domain types; it answers
+//! with domain types or an [`AppError`](crate::error::AppError). No transaction is open while
+//! contents move. What open pages should know is published after the commit.
+
+pub mod accounts;
+pub mod api_keys;
+pub mod artifacts;
+pub mod contents;
+pub mod details;
+pub mod health;
+pub mod logs;
+pub mod projects;
+pub mod runs;
+pub mod sign_in;
+pub mod snapshots;
+pub mod tables;
+pub mod workspaces;

@@ -1,0 +1,153 @@
+//! Creating runs: those that arrive together share one commit.
+//!
+//! A run's number comes from a counter in its project's row, which stays locked until the commit is
+//! on disk. One commit a run would make a project's runs wait in line for the disk. So requests of
+//! one project gather while the one before them commits, and go together in the next.
+
+use std::collections::HashMap;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use otrace_wire::CreateRun;
+use tokio::sync::oneshot;
+
+use crate::app::AppState;
+use crate::auth::ProjectKey;
+use crate::domain::text::{NAME_MAX_BYTES, RUN_TEXT_MAX_BYTES};
+use crate::domain::{ProjectId, Run, RunId, timestamp};
+use crate::error::{AppError, Result};
+use crate::store;
+use crate::store::run_creation::NewRun;
+
+/// So many runs go in one commit at most.
+const BATCH: usize = 256;
+/// So many tags, and paths of each kind, a run may have.
+const LIST_MAX: usize = 1000;
+
+/// The runs that wait to be created, by project. A project is in the map while one of its commits is under way.
+#[derive(Debug, Default)]
+pub struct RunCreation {
+    waiting: Mutex<HashMap<ProjectId, Vec<Waiting>>>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    run: NewRun,
+    answer: oneshot::Sender<Result<Run>>,
+}
+
+/// Creates a run in the key's project. A run whose id is there already is answered as it is.
+pub async fn create(app: &AppState, key: &ProjectKey, input: CreateRun) -> Result<Run> {
+    let run = check(app, key, input).await?;
+    let (answer, created) = oneshot::channel();
+    if app.run_creation.join(key.project.id, Waiting { run, answer }) {
+        // A task of its own: the others in it must not fail because this request is given up.
+        tokio::spawn(create_all_waiting(app.clone(), key.project.id));
+    }
+    let run = created.await.map_err(|_| anyhow::anyhow!("the task that creates runs broke off"))??;
+    super::publish(app, &run, true);
+    Ok(run)
+}
+
+impl RunCreation {
+    /// Adds a run to its project's queue. `true`: nobody works on that queue yet.
+    fn join(&self, project_id: ProjectId, run: Waiting) -> bool {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_first = !waiting.contains_key(&project_id);
+        waiting.entry(project_id).or_default().push(run);
+        is_first
+    }
+
+    /// Takes the next batch; `None` when the queue is empty, which ends the work on it.
+    fn take(&self, project_id: ProjectId) -> Option<Vec<Waiting>> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = waiting.get_mut(&project_id)?;
+        if queue.is_empty() {
+            waiting.remove(&project_id);
+            return None;
+        }
+        let rest = queue.split_off(queue.len().min(BATCH));
+        Some(mem::replace(queue, rest))
+    }
+}
+
+async fn create_all_waiting(app: AppState, project_id: ProjectId) {
+    while let Some(batch) = app.run_creation.take(project_id) {
+        let (runs, answers): (Vec<NewRun>, Vec<_>) =
+            batch.into_iter().map(|waiting| (waiting.run, waiting.answer)).unzip();
+        let created = insert(&app, project_id, &runs).await.map_err(Arc::new);
+        for (run, answer) in runs.iter().zip(answers) {
+            let outcome = match &created {
+                Ok(created) => created
+                    .iter()
+                    .find(|created| created.id == run.id)
+                    .cloned()
+                    // The id belongs to a deleted run or to another project, about which nothing is said.
+                    .ok_or_else(|| AppError::Conflict("A run with this id exists already. Send a new id.".into())),
+                Err(error) => Err(shared(error)),
+            };
+            // Who gave the request up does not hear of it; the run is there.
+            let _ = answer.send(outcome);
+        }
+    }
+}
+
+async fn insert(app: &AppState, project_id: ProjectId, runs: &[NewRun]) -> Result<Vec<Run>> {
+    let ids: Vec<RunId> = runs.iter().map(|run| run.id).collect();
+    let mut connection = app.pool.acquire().await?;
+    store::run_creation::insert(&mut connection, project_id, runs, app.clock.now()).await?;
+    Ok(store::runs::load(&mut connection, project_id, &ids).await?)
+}
+
+/// One failure, told to each request of the batch.
+fn shared(error: &Arc<AppError>) -> AppError {
+    match &**error {
+        AppError::Unavailable(message) => AppError::Unavailable(message.clone()),
+        _ => AppError::Internal(anyhow::Error::new(Arc::clone(error)).context("creating runs")),
+    }
+}
+
+async fn check(app: &AppState, key: &ProjectKey, input: CreateRun) -> Result<NewRun> {
+    let missing: Vec<&str> = [("intent", &input.intent), ("setup", &input.setup), ("command", &input.command)]
+        .into_iter()
+        .filter(|(_, text)| text.trim().is_empty())
+        .map(|(name, _)| name)
+        .collect();
+    if !missing.is_empty() {
+        return Err(AppError::invalid(format!("Missing: {}. Send each as a text.", missing.join(", "))));
+    }
+    if [&input.intent, &input.setup, &input.command].iter().any(|text| text.len() > RUN_TEXT_MAX_BYTES) {
+        return Err(AppError::invalid("intent, setup and command may each be 1 MiB long at most."));
+    }
+    let tags = input.tags;
+    for list in [&tags, &input.expected_artifact_paths, &input.expected_log_paths] {
+        if list.len() > LIST_MAX || list.iter().any(|item| item.len() > NAME_MAX_BYTES) {
+            return Err(AppError::invalid(
+                "A run takes at most 1000 tags and 1000 paths of each kind, of 4096 bytes each.",
+            ));
+        }
+    }
+    let created_at = match &input.created_at {
+        Some(text) => timestamp::parse(text)?,
+        None => app.clock.now(),
+    };
+    let parent_id = match input.parent.as_deref().and_then(|parent| parent.parse().ok()) {
+        Some(parent) => store::runs::resolve(&mut *app.pool.acquire().await?, key.project.id, parent).await?,
+        None => None,
+    };
+    Ok(NewRun {
+        id: input.id.map_or_else(RunId::new, RunId),
+        parent_id,
+        title: input.title.filter(|title| !title.trim().is_empty()),
+        intent: input.intent,
+        setup: input.setup,
+        command: input.command,
+        working_directory: input.working_directory,
+        tags,
+        expected_artifact_paths: input.expected_artifact_paths,
+        expected_log_paths: input.expected_log_paths,
+        created_at,
+        api_key_id: key.id,
+        recorder: input.recorder,
+    })
+}

@@ -1,0 +1,21 @@
+//! Which workspaces speak with a project.
+
+use otrace_wire::WorkspaceSync;
+
+use crate::app::AppState;
+use crate::auth::ProjectKey;
+use crate::error::{AppError, Result};
+use crate::store;
+
+/// Writes down that a workspace spoke. A `project_id` that is not the key's own is refused.
+pub async fn sync(app: &AppState, key: &ProjectKey, workspace: &WorkspaceSync) -> Result<()> {
+    if workspace.project_id.as_ref().is_some_and(|id| *id != key.project.id.to_string()) {
+        return Err(AppError::NotFound("Project"));
+    }
+    if workspace.workspace_name.is_empty() || workspace.working_directory.is_empty() {
+        return Err(AppError::invalid("workspace_name and working_directory are required"));
+    }
+    let now = app.clock.now();
+    store::workspaces::upsert(&mut *app.pool.acquire().await?, key.project.id, key.id, workspace, now).await?;
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! The table `artifacts`.
+
+use otrace_wire::Sha256Digest;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::digest;
+use crate::domain::{Artifact, ArtifactId, ProjectId, RunId};
+
+/// Removes a run's artifacts. Their contents stay until a sweep finds that nothing refers to them.
+pub async fn clear(connection: &mut PgConnection, project_id: ProjectId, run_id: RunId) -> sqlx::Result<()> {
+    sqlx::query!(
+        "DELETE FROM artifacts WHERE run_id = $1 AND project_id = $2",
+        run_id as RunId,
+        project_id as ProjectId
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Adds one artifact to a run, at place `position`.
+pub async fn insert(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    position: i32,
+    artifact: &Artifact,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "
+        INSERT INTO artifacts (id, run_id, project_id, position, local_artifact_id, original_path, stored_path, kind,
+                               size_bytes, hash, content_type, sha256, captured_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        ",
+        artifact.id as ArtifactId,
+        artifact.run_id as RunId,
+        project_id as ProjectId,
+        position,
+        artifact.local_artifact_id,
+        artifact.original_path,
+        artifact.stored_path,
+        artifact.kind,
+        artifact.size_bytes,
+        artifact.hash,
+        artifact.content_type,
+        artifact.sha256.as_ref().map(Sha256Digest::as_bytes) as Option<&[u8; 32]>,
+        artifact.captured_at,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The artifacts of these runs, each run's in the order in which the client told them.
+pub async fn list(connection: &mut PgConnection, project_id: ProjectId, runs: &[RunId]) -> sqlx::Result<Vec<Artifact>> {
+    let rows = sqlx::query_as!(
+        ArtifactRow,
+        r#"
+        SELECT id, run_id, local_artifact_id, original_path, stored_path, kind, size_bytes, hash, content_type, sha256,
+               captured_at
+        FROM artifacts
+        WHERE project_id = $1 AND run_id = ANY($2)
+        ORDER BY run_id, position
+        "#,
+        project_id as ProjectId,
+        runs as &[RunId],
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(Artifact::from).collect())
+}
+
+/// The project's artifact with this id; not found when its run is deleted.
+pub async fn find(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    id: ArtifactId,
+) -> sqlx::Result<Option<Artifact>> {
+    let row = sqlx::query_as!(
+        ArtifactRow,
+        "
+        SELECT a.id, a.run_id, a.local_artifact_id, a.original_path, a.stored_path, a.kind, a.size_bytes, a.hash,
+               a.content_type, a.sha256, a.captured_at
+        FROM artifacts a
+        JOIN runs r ON r.id = a.run_id
+        WHERE a.project_id = $1 AND a.id = $2 AND r.deleted_at IS NULL
+        ",
+        project_id as ProjectId,
+        id as ArtifactId,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(Artifact::from))
+}
+
+struct ArtifactRow {
+    id: Uuid,
+    run_id: Uuid,
+    local_artifact_id: Option<String>,
+    original_path: Option<String>,
+    stored_path: Option<String>,
+    kind: String,
+    size_bytes: i64,
+    hash: Option<String>,
+    content_type: String,
+    sha256: Option<Vec<u8>>,
+    captured_at: Option<OffsetDateTime>,
+}
+
+impl From<ArtifactRow> for Artifact {
+    fn from(row: ArtifactRow) -> Self {
+        Self {
+            id: ArtifactId(row.id),
+            run_id: RunId(row.run_id),
+            local_artifact_id: row.local_artifact_id,
+            original_path: row.original_path,
+            stored_path: row.stored_path,
+            kind: row.kind,
+            size_bytes: row.size_bytes,
+            hash: row.hash,
+            content_type: row.content_type,
+            sha256: digest(row.sha256),
+            captured_at: row.captured_at,
+        }
+    }
+}

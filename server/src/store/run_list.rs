@@ -1,0 +1,176 @@
+//! Lists of runs: ids first, by index; the rows themselves by [`super::runs::load`].
+
+use otrace_wire::RunStatus;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use crate::domain::{ProjectId, RunId};
+
+/// The ids of the newest runs with a number below `before`, the newest first.
+pub async fn page(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    before: Option<i32>,
+    status: Option<RunStatus>,
+    limit: i64,
+) -> sqlx::Result<Vec<RunId>> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT id AS "id: RunId"
+        FROM runs
+        WHERE project_id = $1
+          AND deleted_at IS NULL
+          AND number < COALESCE($2, 2147483647)
+          AND ($3::text IS NULL OR status = $3)
+        ORDER BY number DESC
+        LIMIT $4
+        "#,
+        project_id as ProjectId,
+        before,
+        status.map(RunStatus::as_str),
+        limit,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// How many runs the project has, by status.
+pub async fn count_by_status(connection: &mut PgConnection, project_id: ProjectId) -> sqlx::Result<Vec<(String, i64)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT status, count(*) AS "count!"
+        FROM runs
+        WHERE project_id = $1 AND deleted_at IS NULL
+        GROUP BY status
+        "#,
+        project_id as ProjectId,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.status, row.count)).collect())
+}
+
+/// The numbers of the runs next to number `number`: the newer one and the older one.
+pub async fn neighbours(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    number: i32,
+) -> sqlx::Result<(Option<i32>, Option<i32>)> {
+    let row = sqlx::query!(
+        "
+        SELECT (SELECT min(number) FROM runs WHERE project_id = $1 AND deleted_at IS NULL AND number > $2) AS newer,
+               (SELECT max(number) FROM runs WHERE project_id = $1 AND deleted_at IS NULL AND number < $2) AS older
+        ",
+        project_id as ProjectId,
+        number,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok((row.newer, row.older))
+}
+
+/// Whether the project has a run with a number above `number` and this status, or any.
+pub async fn has_newer(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    number: i32,
+    status: Option<RunStatus>,
+) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT EXISTS (
+            SELECT FROM runs
+            WHERE project_id = $1 AND deleted_at IS NULL AND number > $2 AND ($3::text IS NULL OR status = $3)
+        ) AS "exists!"
+        "#,
+        project_id as ProjectId,
+        number,
+        status.map(RunStatus::as_str),
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// How many runs each project has, and how many of them run now.
+pub async fn count_by_project(
+    connection: &mut PgConnection,
+    projects: &[ProjectId],
+) -> sqlx::Result<Vec<(ProjectId, i64, i64)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT project_id AS "project_id: ProjectId",
+               count(*) AS "all!",
+               count(*) FILTER (WHERE status = 'running') AS "running!"
+        FROM runs
+        WHERE project_id = ANY($1) AND deleted_at IS NULL
+        GROUP BY project_id
+        "#,
+        projects as &[ProjectId],
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.project_id, row.all, row.running)).collect())
+}
+
+/// How many runs each project recorded on each day from `since` on, days counted from 0.
+pub async fn activity(
+    connection: &mut PgConnection,
+    projects: &[ProjectId],
+    since: OffsetDateTime,
+) -> sqlx::Result<Vec<(ProjectId, i32, i64)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT project_id AS "project_id: ProjectId",
+               floor(EXTRACT(EPOCH FROM created_at - $2) / 86400)::integer AS "day!",
+               count(*) AS "count!"
+        FROM runs
+        WHERE project_id = ANY($1) AND deleted_at IS NULL AND created_at >= $2
+        GROUP BY 1, 2
+        "#,
+        projects as &[ProjectId],
+        since,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.project_id, row.day, row.count)).collect())
+}
+
+/// A run that was created or changed, as open pages are told it.
+#[derive(Debug)]
+pub struct ChangedRun {
+    /// Its number in the project.
+    pub number: i32,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Whether nothing happened to it since it was created.
+    pub is_new: bool,
+    /// When it changed.
+    pub updated_at: OffsetDateTime,
+}
+
+/// The runs that changed after `since`, the first change first; at most 100.
+pub async fn changed_since(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    since: OffsetDateTime,
+) -> sqlx::Result<Vec<ChangedRun>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT number, status, status = 'created' AS "is_new!", updated_at
+        FROM runs
+        WHERE project_id = $1 AND updated_at > $2 AND deleted_at IS NULL
+        ORDER BY updated_at
+        LIMIT 100
+        "#,
+        project_id as ProjectId,
+        since,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let status = row.status.parse().map_err(super::unknown_word)?;
+            Ok(ChangedRun { number: row.number, status, is_new: row.is_new, updated_at: row.updated_at })
+        })
+        .collect()
+}

@@ -1,0 +1,163 @@
+//! The whole app, called in process, and the people and machines that call it.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, SET_COOKIE};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tempfile::TempDir;
+use time::macros::datetime;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+use super::{PASSWORD, TestDatabase, TestResponse};
+use crate::app::AppState;
+use crate::auth::Client;
+use crate::blobs::Blobs;
+use crate::clock::Clock;
+use crate::config::{Config, DatabaseConfig, HttpConfig, StorageConfig};
+use crate::live::Live;
+use crate::routes;
+use crate::services;
+use crate::services::accounts::SignUp;
+use crate::services::projects::NewProject;
+
+/// The whole app on a fresh schema and an empty folder, with a clock that stands still.
+#[derive(Debug)]
+pub struct TestApp {
+    /// The app itself, to look behind its answers.
+    pub app: AppState,
+    router: Router,
+    _contents: TempDir,
+}
+
+/// An account with a project and a key in it.
+#[derive(Clone, Debug)]
+pub struct TestProject {
+    /// The project's id.
+    pub id: Uuid,
+    /// Its name in URLs.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+    /// Its owner's e-mail address; the password is [`PASSWORD`].
+    pub email: String,
+    /// A key of it.
+    pub key: String,
+    /// That key's id.
+    pub key_id: Uuid,
+    /// The owner's session, as the `Cookie` header holds it.
+    pub cookie: String,
+}
+
+impl TestApp {
+    /// Starts it, called `http://localhost:8000`.
+    pub async fn new() -> Self {
+        let clock = Clock::frozen_at(datetime!(2026-06-01 12:00 UTC));
+        Self::start(HttpConfig::local(([127, 0, 0, 1], 8000).into()), clock).await
+    }
+
+    pub(super) async fn start(http: HttpConfig, clock: Clock) -> Self {
+        let contents = tempfile::tempdir().unwrap();
+        let database = TestDatabase::new().await;
+        let config = Config {
+            http,
+            database: DatabaseConfig::at("postgres:///unused"),
+            storage: StorageConfig::default(),
+            instance_name: "Halden Lab".to_owned(),
+            cheap_passwords: true,
+        };
+        let blobs = Blobs::in_folder(contents.path()).unwrap();
+        let live = Live::start(database.pool.clone());
+        let app = AppState::new(config, clock, database.pool, blobs, live);
+        Self { router: routes::router(app.clone()), app, _contents: contents }
+    }
+
+    pub(super) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Sends a request.
+    pub async fn send(&self, request: Request<Body>) -> TestResponse {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.map(|body| body.to_bytes().to_vec()).unwrap_or_default();
+        TestResponse { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Sends JSON, or nothing, with a key.
+    pub async fn api(&self, key: &str, method: &str, path: &str, body: Option<Value>) -> TestResponse {
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        self.api_raw(key, method, path, body).await
+    }
+
+    /// Sends any body with a key.
+    pub async fn api_raw(&self, key: &str, method: &str, path: &str, body: impl Into<Body>) -> TestResponse {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(AUTHORIZATION, format!("Bearer {key}"))
+            .header(CONTENT_TYPE, "application/json")
+            .body(body.into())
+            .unwrap();
+        self.send(request).await
+    }
+
+    /// Opens a page with a session, or with an empty cookie.
+    pub async fn get(&self, cookie: &str, path: &str) -> TestResponse {
+        self.send(Request::get(path).header(COOKIE, cookie).body(Body::empty()).unwrap()).await
+    }
+
+    /// Sends a form with a session, as a browser does from one of our own pages.
+    pub async fn post(&self, cookie: &str, path: &str, fields: &[(&str, &str)]) -> TestResponse {
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = Request::post(path)
+            .header(COOKIE, cookie)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", "same-origin")
+            .body(Body::from(form))
+            .unwrap();
+        self.send(request).await
+    }
+
+    /// The session that an answer begins, as the `Cookie` header holds it.
+    pub fn cookie_of(response: &TestResponse) -> String {
+        let cookies = response.headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let session = cookies.filter(|cookie| cookie.contains("otrace_session="));
+        session.filter_map(|cookie| cookie.split(';').next()).collect::<Vec<_>>().join("; ")
+    }
+
+    /// Signs an account up; returns its session, as the `Cookie` header holds it.
+    pub async fn account(&self, email: &str) -> String {
+        let input = SignUp { email: email.to_owned(), name: String::new(), password: PASSWORD.to_owned() };
+        let session = services::accounts::sign_up(&self.app, input, &Client::default()).await.unwrap();
+        let cookie = crate::auth::session_cookie(&self.app, &session.token);
+        format!("{}={}", cookie.name(), cookie.value())
+    }
+
+    /// Makes an account, a project of this name and a key.
+    pub async fn project(&self, name: &str) -> TestProject {
+        let email = format!("{}@example.org", Uuid::now_v7().simple());
+        let cookie = self.account(&email).await;
+        let owner = services::accounts::find(&self.app, &email).await.unwrap();
+        let input = NewProject { name: name.to_owned(), description: "What makes it better?".to_owned() };
+        let project = services::projects::create(&self.app, &owner, input).await.unwrap();
+        let key = services::api_keys::create_for(&self.app, project.id, &owner, "test key").await.unwrap();
+        TestProject {
+            id: project.id.0,
+            slug: project.slug,
+            name: project.name,
+            email,
+            key: key.key,
+            key_id: key.record.id.0,
+            cookie,
+        }
+    }
+
+    /// Creates a run with the least that it needs; returns it as the API tells it.
+    pub async fn run(&self, key: &str, intent: &str) -> Value {
+        let body = serde_json::json!({"intent": intent, "setup": "as before", "command": "true"});
+        self.api(key, "POST", "/v1/runs", Some(body)).await.expect(200).json()["run"].clone()
+    }
+}

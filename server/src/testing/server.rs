@@ -1,0 +1,67 @@
+//! The app on a real socket, for the CLI, for browsers and for published clients.
+
+use std::net::SocketAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{TestApp, TestProject};
+use crate::clock::Clock;
+use crate::config::HttpConfig;
+use crate::serve::serve;
+
+/// The app on a real socket, until it is dropped.
+#[derive(Debug)]
+pub struct TestServer {
+    /// The same app, to be called in process.
+    pub app: TestApp,
+    url: String,
+    _stop: DropGuard,
+}
+
+impl TestServer {
+    /// Starts it on a free port, with the machine's clock.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = TestApp::start(HttpConfig::local(address), Clock::System).await;
+        let stop = CancellationToken::new();
+        let live = app.app.live.clone();
+        let stopped = stop.clone();
+        tokio::spawn(serve(listener, app.router(), async move {
+            stopped.cancelled().await;
+            live.close();
+        }));
+        Self { url: format!("http://127.0.0.1:{}", address.port()), app, _stop: stop.drop_guard() }
+    }
+
+    /// Its address, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Makes an account, a project of this name and a key.
+    pub async fn project(&self, name: &str) -> TestProject {
+        self.app.project(name).await
+    }
+
+    /// What the API tells at a path.
+    pub async fn get_json(&self, key: &str, path: &str) -> Value {
+        self.app.api(key, "GET", path, None).await.expect(200).json()
+    }
+
+    /// The content of an artifact, as published clients download it.
+    pub async fn artifact_bytes(&self, key: &str, artifact_id: &str) -> Vec<u8> {
+        let answer = self.get_json(key, &format!("/v1/artifacts/{artifact_id}/download")).await;
+        STANDARD.decode(answer["artifact"]["content_base64"].as_str().unwrap()).unwrap()
+    }
+
+    /// Revokes the project's key.
+    pub async fn revoke_key(&self, project: &TestProject) {
+        let path = format!("/projects/{}/keys/{}/revoke", project.slug, project.key_id);
+        self.app.post(&project.cookie, &path, &[]).await.expect(303);
+    }
+}

@@ -1,0 +1,71 @@
+//! Around all pages: errors become pages, and every page carries the headers that protect it.
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, VARY};
+use axum::http::{HeaderName, HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use tower_http::request_id::RequestId;
+use url::form_urlencoded;
+
+use super::{Look, error_page};
+use crate::app::AppState;
+use crate::auth::MaybeSignedIn;
+use crate::error::{AppError, ResponseError};
+
+/// Nothing but our own files may load, nothing inline may run, nobody may frame us.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+    font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; \
+    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types otrace";
+
+/// Turns errors into pages; who is not signed in is led to sign in first, and comes back afterwards.
+pub async fn render(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let method = parts.method.clone();
+    let look = Look::of(&parts);
+    let mut asker = parts.clone();
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+
+    if let Some(ResponseError(error)) = response.extensions().get::<ResponseError>().cloned() {
+        response = match &*error {
+            AppError::SignedOut(_) if method == Method::GET => to_sign_in(&asker.uri.to_string()),
+            _ => {
+                let signed_in =
+                    MaybeSignedIn::from_request_parts(&mut asker, &app).await.ok().and_then(|found| found.0);
+                let id = asker.extensions.get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
+                error_page::render(&app, &error, look, signed_in.as_ref().map(|person| &person.account), id)
+            }
+        };
+        response.extensions_mut().insert(ResponseError(error));
+    }
+    protect(&app, &mut response);
+    response
+}
+
+/// A cross-site form, refused by the CSRF layer around the pages.
+pub fn refused_as_cross_site() -> Response<Body> {
+    AppError::Forbidden("The form came from another site. Open the page here and send it again.".into()).into_response()
+}
+
+/// What is no page.
+pub async fn not_found() -> AppError {
+    AppError::NotFound("Page")
+}
+
+fn to_sign_in(here: &str) -> Response {
+    let next: String = form_urlencoded::byte_serialize(here.as_bytes()).collect();
+    Redirect::to(&format!("/signin?next={next}")).into_response()
+}
+
+fn protect(app: &AppState, response: &mut Response) {
+    let https = app.config.is_https();
+    let headers = response.headers_mut();
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(PAGE_POLICY));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.append(VARY, HeaderValue::from_static("Cookie"));
+    if https {
+        let value = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        headers.insert(HeaderName::from_static("strict-transport-security"), value);
+    }
+}

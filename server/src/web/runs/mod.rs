@@ -1,0 +1,233 @@
+//! The runs of a project: their list, and a run with its tabs.
+//!
+//! Every tab of a run begins with the same header: [`RunHeader`] and `templates/runs/_header.html`.
+
+pub mod artifacts;
+pub mod code;
+pub mod list;
+pub mod logs;
+pub mod overview;
+pub mod raw;
+pub mod tables;
+
+use otrace_wire::RunStatus;
+use time::OffsetDateTime;
+
+use super::format::{self, Moment};
+use super::people::Person;
+use super::shell::{Look, ProjectTab, Shell, live_url, project_url};
+use super::terminal;
+use crate::app::AppState;
+use crate::auth::ProjectMember;
+use crate::domain::{Run, RunRef, Snapshot};
+use crate::error::{AppError, Result};
+use crate::services;
+use crate::services::runs::RunView;
+
+/// How many characters of a commit are shown.
+const COMMIT_CHARS: usize = 7;
+
+/// A status in words, and the class that gives it its colour and its icon.
+pub struct StatusView {
+    /// `completed`, `capture_failed`, …
+    pub class: &'static str,
+    /// `Completed`, `Capture failed`, …
+    pub label: &'static str,
+}
+
+impl StatusView {
+    /// How `status` is shown.
+    pub const fn new(status: RunStatus) -> Self {
+        let label = match status {
+            RunStatus::Created => "Created",
+            RunStatus::Running => "Running",
+            RunStatus::Completed => "Completed",
+            RunStatus::Failed => "Failed",
+            RunStatus::CaptureFailed => "Capture failed",
+        };
+        Self { class: status.as_str(), label }
+    }
+}
+
+/// The tabs of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RunTab {
+    Overview,
+    Logs,
+    Artifacts,
+    Tables,
+    Code,
+}
+
+/// What stands above every tab of a run.
+struct RunHeader {
+    base: String,
+    experiment: String,
+    heading: String,
+    status: StatusView,
+    tags: Vec<String>,
+    author: Option<Person>,
+    created: Moment,
+    duration: Option<String>,
+    commit: Option<String>,
+    is_dirty: bool,
+    exit: Option<String>,
+    newer: Option<String>,
+    older: Option<String>,
+    tabs: Vec<HeaderTab>,
+    /// Where the page hears of changes; `None` once nothing more is expected.
+    live_url: Option<String>,
+}
+
+/// A tab above a run.
+struct HeaderTab {
+    href: String,
+    label: &'static str,
+    count: Option<String>,
+    is_current: bool,
+}
+
+impl RunHeader {
+    fn new(member: &ProjectMember, view: &RunView, tab: RunTab, now: OffsetDateTime) -> Self {
+        let (run, project) = (&view.full.run, project_url(&member.project));
+        let base = format!("{project}/runs/{}", run.experiment_id());
+        let beside = |number: Option<i32>| {
+            number.map(|number| format!("{project}/runs/{}", otrace_wire::ExperimentId::new(number)))
+        };
+        let snapshot = view.full.snapshot.as_ref();
+        Self {
+            experiment: run.experiment_id().to_string(),
+            heading: terminal::clean(run.heading()),
+            status: StatusView::new(run.status),
+            tags: run.tags.iter().map(|tag| terminal::clean(tag)).collect(),
+            author: run.author.as_deref().map(Person::new),
+            created: Moment::new(run.created_at, now),
+            duration: duration_of(run, now),
+            commit: snapshot.and_then(checked_out),
+            is_dirty: snapshot.and_then(|snapshot| snapshot.git_dirty).unwrap_or_default(),
+            exit: run.exit_code.map(|code| format!("exit\u{a0}{code}")),
+            newer: beside(view.newer),
+            older: beside(view.older),
+            tabs: tabs(&base, view, tab),
+            live_url: (!run.status.is_final()).then(|| live_url(&member.project, now)),
+            base,
+        }
+    }
+}
+
+fn tabs(base: &str, view: &RunView, tab: RunTab) -> Vec<HeaderTab> {
+    let some = |things: usize| i64::try_from(things).ok().filter(|things| *things > 0).map(format::count);
+    let entry = |this: RunTab, path: &str, label: &'static str, count: Option<String>| HeaderTab {
+        href: format!("{base}{path}"),
+        label,
+        count,
+        is_current: this == tab,
+    };
+    vec![
+        entry(RunTab::Overview, "", "Overview", None),
+        entry(RunTab::Logs, "/logs", "Logs", None),
+        entry(RunTab::Artifacts, "/artifacts", "Artifacts", some(view.full.artifacts.len())),
+        entry(RunTab::Tables, "/tables", "Tables", some(view.full.tables.len())),
+        entry(RunTab::Code, "/code", "Code", None),
+    ]
+}
+
+/// `1 h 12 m`, or `38 min so far` while it runs.
+fn duration_of(run: &Run, now: OffsetDateTime) -> Option<String> {
+    match (run.duration_seconds, run.started_at) {
+        (Some(seconds), _) => Some(format::duration(seconds)),
+        (None, Some(start)) if run.status == RunStatus::Running => {
+            Some(format!("{} so far", format::elapsed(start, now)))
+        }
+        _ => None,
+    }
+}
+
+/// `distill/kwt3 @ 9f3c2e1`.
+fn checked_out(snapshot: &Snapshot) -> Option<String> {
+    let commit = snapshot.git_commit.as_deref().map(|commit| format::short(&terminal::clean(commit), COMMIT_CHARS));
+    match (snapshot.git_branch.as_deref().map(terminal::clean), commit) {
+        (Some(branch), Some(commit)) => Some(format!("{branch} @ {commit}")),
+        (branch, commit) => branch.or(commit),
+    }
+}
+
+/// A run with its page around it, for the handlers of its tabs.
+async fn open(
+    app: &AppState,
+    look: Look,
+    member: &ProjectMember,
+    run: &str,
+    tab: RunTab,
+) -> Result<(Shell, RunHeader, RunView)> {
+    let run_ref: RunRef = run.parse().map_err(|_| AppError::NotFound("Run"))?;
+    let view = services::runs::show(app, member.project.id, run_ref).await?;
+    let header = RunHeader::new(member, &view, tab, app.clock.now());
+    let shell = Shell::of_project(app, look, member, ProjectTab::Runs).await?;
+    let shell = shell.below(header.base.clone(), header.experiment.clone());
+    Ok((shell, header, view))
+}
+
+/// The paths that were declared and not there.
+fn missing_paths(snapshot: Option<&Snapshot>) -> Vec<String> {
+    let entries = snapshot.map_or_else(Default::default, |snapshot| snapshot.missing_expected_paths.as_slice());
+    let path = |entry: &serde_json::Value| entry.get("path").or(Some(entry))?.as_str().map(terminal::clean);
+    entries.iter().filter_map(path).collect()
+}
+
+/// Whether a path is what a declared path or glob means: `*` is any text, `?` any character.
+fn is_named_by(path: &str, pattern: &str) -> bool {
+    let path: Vec<char> = path.trim_start_matches("./").chars().collect();
+    let pattern: Vec<char> = pattern.trim_start_matches("./").chars().collect();
+    let (mut at, mut in_pattern) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while at < path.len() {
+        match pattern.get(in_pattern) {
+            Some('*') => {
+                star = Some((at, in_pattern));
+                in_pattern += 1;
+            }
+            Some(c) if *c == '?' || *c == path[at] => {
+                at += 1;
+                in_pattern += 1;
+            }
+            // Let the last star take one character more.
+            _ => match star {
+                Some((start, position)) => {
+                    star = Some((start + 1, position));
+                    (at, in_pattern) = (start + 1, position + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[in_pattern..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_name_paths() {
+        assert!(is_named_by("outputs/metrics.json", "outputs/metrics.json"));
+        assert!(is_named_by("outputs/metrics.json", "./outputs/*.json"));
+        assert!(is_named_by("a/b/c.pt", "**/*.pt"));
+        assert!(is_named_by("log1", "log?"));
+        assert!(!is_named_by("outputs/metrics.json", "metrics.json"));
+        assert!(!is_named_by("a.json", "*.jso"));
+        assert!(is_named_by("", "*"));
+    }
+
+    #[test]
+    fn a_checkout_is_told_by_what_is_known() {
+        let snapshot = |branch: Option<&str>, commit: Option<&str>| Snapshot {
+            git_branch: branch.map(str::to_owned),
+            git_commit: commit.map(str::to_owned),
+            ..Snapshot::default()
+        };
+        assert_eq!(checked_out(&snapshot(Some("main"), Some("9f3c2e1abc"))).unwrap(), "main @ 9f3c2e1");
+        assert_eq!(checked_out(&snapshot(Some("main"), None)).unwrap(), "main");
+        assert_eq!(checked_out(&snapshot(None, None)), None);
+    }
+}

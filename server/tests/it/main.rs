@@ -1,0 +1,11 @@
+//! The server's tests, in one binary: real PostgreSQL, real router, real sockets where they matter.
+//!
+//! Each test says what it tests in a sentence. The kit is `otrace_server::testing`.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+mod accounts;
+mod details;
+mod keys;
+mod published_client;
+mod runs;

@@ -1,0 +1,29 @@
+//! Where each request goes, under the server's one base URL.
+//!
+//! The server's own URL table is `server/src/routes.rs`; a test holds the two together.
+
+use crate::contents::Sha256Digest;
+
+/// `GET`: who the key belongs to.
+pub const WHOAMI: &str = "/v1/auth/whoami";
+/// `PATCH`: which workspace speaks.
+pub const WORKSPACE: &str = "/v1/projects/current/workspace";
+/// `POST` a run, `GET` them all, `DELETE` them all.
+pub const RUNS: &str = "/v1/runs";
+/// `GET`: how many runs the project has.
+pub const RUN_COUNT: &str = "/v1/runs/count";
+
+/// `GET`, `PATCH`, `DELETE` one run, by UUID or `exp042`.
+pub fn run(run: &str) -> String {
+    format!("/v1/runs/{run}")
+}
+
+/// `PUT`: replaces the run's details.
+pub fn run_details(run: &str) -> String {
+    format!("/v1/runs/{run}/details")
+}
+
+/// `PUT`: one content, streamed, verified by its hash.
+pub fn content(digest: &Sha256Digest) -> String {
+    format!("/v1/contents/{}", digest.hex())
+}
