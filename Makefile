@@ -36,10 +36,9 @@ demo: ## Starts a server with an account, a project and a few recorded runs, and
 	@$(MAKE) --no-print-directory release
 	@exec scripts/demo $(BIN)
 
-bench: ## Measures memory, start-up time, and what a run costs
-	@scripts/setup demo
-	@$(MAKE) --no-print-directory release
-	@exec scripts/bench
+bench: ## Measures memory, start-up time, and what a run costs (BENCH_FLAGS=--quick: in a minute)
+	@scripts/setup bench
+	@exec scripts/bench $(BENCH_FLAGS)
 
 sqlx: ## Regenerates .sqlx/ after a query has changed
 	@scripts/sqlx-prepare

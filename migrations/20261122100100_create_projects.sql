@@ -55,6 +55,8 @@ CREATE TABLE workspaces (
     git_dirty         boolean,
     metadata          jsonb       NOT NULL DEFAULT '{}',
     api_key_id        uuid        REFERENCES api_keys (id) ON DELETE SET NULL,
-    synced_at         timestamptz NOT NULL,
-    UNIQUE (project_id, name, working_directory)
+    synced_at         timestamptz NOT NULL
 );
+
+-- By hash, because a path may be longer than an index takes.
+CREATE UNIQUE INDEX workspaces_place ON workspaces (project_id, md5(name), md5(working_directory));

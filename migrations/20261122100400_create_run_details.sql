@@ -58,7 +58,8 @@ CREATE TABLE results (
     FOREIGN KEY (run_id, project_id) REFERENCES runs (id, project_id) ON DELETE CASCADE
 );
 
-CREATE INDEX results_name ON results (project_id, name);
+-- A name may be longer than an index takes.
+CREATE INDEX results_name ON results (project_id, left(name, 200));
 
 CREATE TABLE result_tables (
     run_id       uuid    NOT NULL,

@@ -19,6 +19,7 @@ pub mod config;
 pub mod database;
 pub mod domain;
 pub mod error;
+pub mod extract;
 pub mod live;
 pub mod middleware;
 pub mod routes;

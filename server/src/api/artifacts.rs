@@ -1,7 +1,7 @@
 //! Artifacts as published clients download them: base64 within JSON, streamed.
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -14,6 +14,7 @@ use crate::app::AppState;
 use crate::auth::ProjectKey;
 use crate::domain::ArtifactId;
 use crate::error::{AppError, Result};
+use crate::extract::Path;
 use crate::services;
 
 /// `GET /v1/artifacts/{artifact}/download`.

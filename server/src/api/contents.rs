@@ -1,6 +1,6 @@
 //! Contents: streamed in by our own CLI, verified by hash.
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use futures_util::StreamExt;
 use otrace_wire::{Sha256Digest, StoredContent};
 
@@ -8,6 +8,7 @@ use super::answer::Answer;
 use crate::app::AppState;
 use crate::auth::ProjectKey;
 use crate::error::{AppError, Result};
+use crate::extract::Path;
 use crate::services;
 
 /// `PUT /v1/contents/{sha256}`: the raw bytes as the body. Answered once they are durable.

@@ -1,7 +1,7 @@
 //! Runs: create, change, describe, read, delete.
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt, stream};
@@ -15,6 +15,7 @@ use crate::app::AppState;
 use crate::auth::ProjectKey;
 use crate::domain::{ProjectId, Run, RunRef};
 use crate::error::{AppError, Result};
+use crate::extract::Path;
 use crate::services;
 use crate::services::runs::FullRun;
 

@@ -44,7 +44,8 @@ impl FromRequestParts<AppState> for ProjectMember {
         let Path(names) = Path::<HashMap<String, String>>::from_request_parts(parts, app)
             .await
             .map_err(|_| AppError::NotFound("Project"))?;
-        let slug = names.get("slug").ok_or(AppError::NotFound("Project"))?;
+        // No slug holds a NUL, and the database could not be asked for one.
+        let slug = names.get("slug").filter(|slug| !slug.contains('\0')).ok_or(AppError::NotFound("Project"))?;
         let (project, role) =
             services::projects::find_for(app, &account, slug).await?.ok_or(AppError::NotFound("Project"))?;
         Ok(Self { account, project, role })

@@ -89,14 +89,14 @@ struct DatabaseArguments {
 impl DatabaseArguments {
     /// Does something with the app, without serving.
     async fn with_app<T>(self, work: impl AsyncFnOnce(&AppState) -> anyhow::Result<T>) -> anyhow::Result<T> {
-        telemetry::start(LogFormat::Text);
+        telemetry::start(LogFormat::Text, "warn");
         let database = Database::join(&self.database).await?;
         database::migrate(&database.pool).await?;
         let config = Config {
             http: HttpConfig::local(([127, 0, 0, 1], 0).into()),
             database: self.database,
             storage: StorageConfig::default(),
-            instance_name: String::new(),
+            instance_name: None,
             cheap_passwords: false,
         };
         let blobs = Blobs::open(&config)?;

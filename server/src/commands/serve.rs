@@ -31,7 +31,7 @@ pub struct ServeArguments {
 
 /// Serves until SIGINT or SIGTERM, or until the private PostgreSQL breaks.
 pub async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
-    telemetry::start(arguments.log_format);
+    telemetry::start(arguments.log_format, "info,sqlx=warn");
     let mut config = arguments.config;
     // The port first: a second server on it should not start a database.
     let listen = config.http.listen;

@@ -25,8 +25,8 @@ pub struct Config {
     #[command(flatten)]
     pub storage: StorageConfig,
     /// The team's name, shown at the top of every page.
-    #[arg(long, env = "OTRACE_INSTANCE_NAME", default_value = "Trace", value_name = "NAME")]
-    pub instance_name: String,
+    #[arg(long, env = "OTRACE_INSTANCE_NAME", value_name = "NAME")]
+    pub instance_name: Option<String>,
     /// Hash passwords as cheaply as the floor allows: for tests, where nobody attacks the hashes.
     #[arg(skip)]
     pub cheap_passwords: bool,

@@ -53,10 +53,10 @@ pub enum Direction {
 impl Direction {
     /// Guessed from a result's name: losses, errors, times and sizes are better when lower.
     pub fn of(name: &str) -> Self {
-        const LOWER: [&str; 28] = [
+        const LOWER: [&str; 29] = [
             "loss", "error", "err", "latency", "size", "time", "seconds", "minutes", "hours", "ms", "duration",
             "memory", "mem", "rmse", "mse", "mae", "mape", "perplexity", "ppl", "wer", "cer", "ece", "fid", "params",
-            "flops", "cost", "nll", "bytes",
+            "parameters", "flops", "cost", "nll", "bytes",
         ];
         let name = name.to_lowercase();
         let lower = name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| LOWER.contains(&word));

@@ -2,7 +2,7 @@
 
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
-use time::{Date, OffsetDateTime, PrimitiveDateTime};
+use time::{Date, OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
 use super::text::Invalid;
 
@@ -16,7 +16,9 @@ pub fn parse(text: &str) -> Result<OffsetDateTime, Invalid> {
     let time = OffsetDateTime::parse(&text, &Rfc3339)
         .or_else(|_| PrimitiveDateTime::parse(&text, local).map(PrimitiveDateTime::assume_utc))
         .or_else(|_| Date::parse(&text, day).map(|date| date.midnight().assume_utc()))
-        .map_err(|_| Invalid("Write times as RFC 3339, such as 2026-06-01T12:00:00Z."))?;
+        .ok()
+        .and_then(|time| time.checked_to_offset(UtcOffset::UTC))
+        .ok_or(Invalid("Write times as RFC 3339, such as 2026-06-01T12:00:00Z."))?;
     if (1970..2200).contains(&time.year()) { Ok(time) } else { Err(Invalid("Write times between 1970 and 2199.")) }
 }
 

@@ -105,8 +105,10 @@ async fn tell(pool: PgPool, mut told: mpsc::Receiver<RunEvent>) {
 
 /// Hears what all servers tell. Reconnects for ever; meanwhile pages miss events, and find out when they reconnect.
 async fn listen(pool: PgPool, heard: broadcast::Sender<RunEvent>) {
-    loop {
-        if let Err(error) = listen_once(&pool, &heard).await {
+    while !pool.is_closed() {
+        if let Err(error) = listen_once(&pool, &heard).await
+            && !pool.is_closed()
+        {
             tracing::warn!(%error, "lost the connection that hears of changes; trying again");
             tokio::time::sleep(Duration::from_secs(1)).await;
         }

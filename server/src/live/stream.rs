@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt, stream};
@@ -16,6 +16,7 @@ use super::RunEvent;
 use crate::app::AppState;
 use crate::auth::ProjectMember;
 use crate::error::Result;
+use crate::extract::Query;
 use crate::services;
 
 /// A stream ends after this long; the browser reconnects by itself, and is asked who it is again.
@@ -43,8 +44,8 @@ pub async fn run_events(
     // Listen first and look back second, so that nothing falls between.
     let heard = app.live.subscribe();
     let last_event = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
-    let missed = match last_event.or(since).and_then(|at| from_micros(at).ok()) {
-        Some(since) => services::runs::changed_since(&app, member.project.id, since - OVERLAP).await?,
+    let missed = match last_event.or(since).and_then(from_micros) {
+        Some(since) => services::runs::changed_since(&app, member.project.id, since).await?,
         None => Vec::new(),
     };
     let slug = member.project.slug;
@@ -84,6 +85,8 @@ fn message(slug: &str, event: &RunEvent) -> Event {
     Event::default().event("run").id(id.to_string()).data(data)
 }
 
-fn from_micros(micros: i64) -> Result<OffsetDateTime, time::error::ComponentRange> {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000)
+/// A time from what a page sent; one before 1970 stands for all of history.
+fn from_micros(micros: i64) -> Option<OffsetDateTime> {
+    let since = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros.max(0)) * 1000).ok()?;
+    Some(since - OVERLAP)
 }

@@ -4,6 +4,7 @@ use otrace_wire::WorkspaceSync;
 
 use crate::app::AppState;
 use crate::auth::ProjectKey;
+use crate::domain::text::NAME_MAX_BYTES;
 use crate::error::{AppError, Result};
 use crate::store;
 
@@ -14,6 +15,9 @@ pub async fn sync(app: &AppState, key: &ProjectKey, workspace: &WorkspaceSync) -
     }
     if workspace.workspace_name.is_empty() || workspace.working_directory.is_empty() {
         return Err(AppError::invalid("workspace_name and working_directory are required"));
+    }
+    if workspace.workspace_name.len() > NAME_MAX_BYTES || workspace.working_directory.len() > NAME_MAX_BYTES {
+        return Err(AppError::invalid("workspace_name and working_directory may be 4096 bytes long at most"));
     }
     let now = app.clock.now();
     store::workspaces::upsert(&mut *app.pool.acquire().await?, key.project.id, key.id, workspace, now).await?;

@@ -40,11 +40,12 @@ pub async fn load(connection: &mut PgConnection, project_id: ProjectId, ids: &[R
                r.tags, r.expected_artifact_paths, r.expected_log_paths, r.exit_code, r.duration_seconds,
                r.created_at, r.updated_at, r.started_at, r.finished_at, r.recorder,
                k.name AS "key_name?", a.name AS "author?"
-        FROM runs r
+        FROM unnest($2::uuid[]) AS wanted (id)
+        JOIN runs r ON r.id = wanted.id
         LEFT JOIN runs p ON p.id = r.parent_id
         LEFT JOIN api_keys k ON k.id = r.api_key_id
         LEFT JOIN accounts a ON a.id = k.created_by
-        WHERE r.project_id = $1 AND r.id = ANY($2) AND r.deleted_at IS NULL
+        WHERE r.project_id = $1 AND r.deleted_at IS NULL
         ORDER BY r.number DESC
         "#,
         project_id as ProjectId,

@@ -21,7 +21,7 @@ pub async fn upsert(
         INSERT INTO workspaces (id, project_id, name, working_directory, cli_version, python_version, platform,
                                 git_remote_url, git_commit, git_dirty, metadata, api_key_id, synced_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-        ON CONFLICT (project_id, name, working_directory) DO UPDATE
+        ON CONFLICT (project_id, md5(name), md5(working_directory)) DO UPDATE
         SET cli_version    = EXCLUDED.cli_version,
             python_version = EXCLUDED.python_version,
             platform       = EXCLUDED.platform,

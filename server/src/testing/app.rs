@@ -2,8 +2,8 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, SET_COOKIE};
+use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -65,7 +65,7 @@ impl TestApp {
             http,
             database: DatabaseConfig::at("postgres:///unused"),
             storage: StorageConfig::default(),
-            instance_name: "Halden Lab".to_owned(),
+            instance_name: Some("Halden Lab".to_owned()),
             cheap_passwords: true,
         };
         let blobs = Blobs::in_folder(contents.path()).unwrap();
@@ -84,6 +84,11 @@ impl TestApp {
         let (parts, body) = response.into_parts();
         let body = body.collect().await.map(|body| body.to_bytes().to_vec()).unwrap_or_default();
         TestResponse { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Sends a request and does not wait for the answer's body, which may never end.
+    pub async fn status_only(&self, request: Request<Body>) -> StatusCode {
+        self.router.clone().oneshot(request).await.unwrap().status()
     }
 
     /// Sends JSON, or nothing, with a key.

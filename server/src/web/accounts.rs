@@ -1,7 +1,6 @@
 //! Signing up, in and out, and one's own account.
 
-use axum::Form;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use serde::Deserialize;
@@ -10,12 +9,13 @@ use askama::Template;
 
 use super::format::{self, Moment};
 use super::shell::{Shell, THEME_COOKIE, Theme};
-use super::{Look, form_again, page, with_status};
+use super::{Look, form_again, page, terminal, with_status};
 use crate::app::AppState;
 use crate::auth::{Client, MaybeSignedIn, SignedIn, ended_session_cookie, session_cookie};
 use crate::domain::account::{check_password, normalize_email};
 use crate::domain::text::normalize_name;
 use crate::error::{AppError, Result};
+use crate::extract::{Form, Query};
 use crate::services;
 use crate::services::accounts::{SignUp, SignUpPolicy};
 
@@ -221,7 +221,7 @@ pub async fn show(State(app): State<AppState>, look: Look, SignedIn { account, .
     let memberships = projects.into_iter().map(|summary| Membership {
         runs: format::counted(summary.run_count, "run", "runs"),
         role: summary.role.as_str(),
-        name: summary.project.name,
+        name: terminal::clean(&summary.project.name),
         slug: summary.project.slug,
     });
     Ok(page(&AccountPage {

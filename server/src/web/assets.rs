@@ -3,12 +3,12 @@
 //! Pages name them with the hash of their content, `/static/trace.css?v=…`, so a browser keeps them
 //! for a year and still has the new ones after an update.
 
+use crate::extract::{Path, Query};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::LazyLock;
 
-use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;

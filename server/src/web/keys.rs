@@ -1,8 +1,7 @@
 //! The keys of a project: the list, a new one, revoking one.
 
 use askama::Template;
-use axum::Form;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use time::OffsetDateTime;
@@ -17,6 +16,7 @@ use crate::auth::ProjectMember;
 use crate::domain::text::normalize_name;
 use crate::domain::{ApiKey, ApiKeyId, Role};
 use crate::error::{AppError, Result};
+use crate::extract::{Form, Path};
 use crate::services;
 
 #[derive(Template)]

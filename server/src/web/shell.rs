@@ -97,8 +97,12 @@ impl Look {
 /// What every page needs beside its own content.
 #[derive(Clone, Debug)]
 pub struct Shell {
-    /// The name of this server, such as `Halden Lab`.
+    /// The team's name, such as `Halden Lab`; else `Trace`.
     pub instance_name: String,
+    /// What ends every title: `Halden Lab · Trace`.
+    pub site: String,
+    /// What the way to every page begins with: the team's name, else `Projects`.
+    pub home: String,
     /// Its address without `http://`, as people say it.
     pub host: String,
     /// What stands in `data-theme`; `None`: the system decides.
@@ -169,8 +173,11 @@ impl Shell {
     /// The page of someone, or of nobody in particular.
     pub fn new(app: &AppState, look: Look, account: Option<&Account>) -> Self {
         let public_url = app.config.public_url_str();
+        let team = app.config.instance_name.as_deref();
         Self {
-            instance_name: app.config.instance_name.clone(),
+            instance_name: team.unwrap_or("Trace").to_owned(),
+            site: team.map_or_else(|| "Trace".to_owned(), |team| format!("{team} · Trace")),
+            home: team.unwrap_or("Projects").to_owned(),
             host: public_url.split_once("://").map_or(public_url, |(_, host)| host).to_owned(),
             data_theme: (look.theme != Theme::System).then(|| look.theme.name()),
             theme: look.theme.name(),

@@ -12,11 +12,29 @@ const PUT_ASIDE_FROM: usize = 16 * 1024;
 const WORD_MAX_BYTES: usize = 1024;
 /// Longer strings are no keys that anything is known about.
 const KEY_MAX_BYTES: usize = 64;
+/// Within the document, a list of its, and an item of that list.
+const ITEM_DEPTH: usize = 3;
+
+/// Which strings of a document may be put aside: the values of `keys` in the items of `lists`, such
+/// as `content_base64` in `{"artifacts": [{"content_base64": "…"}]}`. The same keys elsewhere are
+/// somebody's data.
+#[derive(Clone, Copy, Debug)]
+pub struct LongStrings {
+    /// Lists at the top of the document.
+    pub lists: &'static [&'static str],
+    /// Keys of their items.
+    pub keys: &'static [&'static str],
+}
+
+impl LongStrings {
+    /// None.
+    pub const NONE: Self = Self { lists: &[], keys: &[] };
+}
 
 /// Cleans a document while it arrives.
 #[derive(Debug)]
 pub struct Cleaner {
-    put_aside_keys: &'static [&'static str],
+    long_strings: LongStrings,
     document: Vec<u8>,
     spill: SpillWriter,
     state: State,
@@ -26,6 +44,10 @@ pub struct Cleaner {
     spill_start: Option<u64>,
     /// A high surrogate that waits for its low one.
     high_surrogate: Option<u16>,
+    /// How many brackets are open.
+    depth: usize,
+    /// Whether the list at the top of the document that is being read is one with long strings.
+    in_list: bool,
     /// The last string, if it may be a key.
     last_string: Vec<u8>,
     /// Whether the value that comes now may be put aside.
@@ -43,16 +65,18 @@ enum State {
 }
 
 impl Cleaner {
-    /// Puts the long strings of these keys aside.
-    pub fn new(put_aside_keys: &'static [&'static str]) -> Self {
+    /// Puts these long strings aside.
+    pub fn new(long_strings: LongStrings) -> Self {
         Self {
-            put_aside_keys,
+            long_strings,
             document: Vec::new(),
             spill: SpillWriter::default(),
             state: State::Between,
             current: Vec::new(),
             spill_start: None,
             high_surrogate: None,
+            depth: 0,
+            in_list: false,
             last_string: Vec::new(),
             may_put_aside: false,
         }
@@ -122,13 +146,27 @@ impl Cleaner {
                 self.state = State::Word;
             }
             _ => {
-                if byte == b':' {
-                    self.may_put_aside = self.put_aside_keys.iter().any(|key| key.as_bytes() == self.last_string);
-                } else if !byte.is_ascii_whitespace() {
+                if !byte.is_ascii_whitespace() {
                     self.may_put_aside = false;
+                }
+                match byte {
+                    b'{' | b'[' => self.depth += 1,
+                    b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+                    b':' => self.end_key(),
+                    _ => {}
                 }
                 self.document.push(byte);
             }
+        }
+    }
+
+    /// The last string was a key: says what its value is.
+    fn end_key(&mut self) {
+        let is_one_of = |names: &[&str]| names.iter().any(|name| name.as_bytes() == self.last_string);
+        match self.depth {
+            1 => self.in_list = is_one_of(self.long_strings.lists),
+            ITEM_DEPTH => self.may_put_aside = self.in_list && is_one_of(self.long_strings.keys),
+            _ => {}
         }
     }
 
@@ -256,7 +294,7 @@ mod tests {
     use super::*;
 
     fn clean_in_pieces(document: &[u8], piece: usize) -> Result<Value> {
-        let mut cleaner = Cleaner::new(&["content_base64"]);
+        let mut cleaner = Cleaner::new(LongStrings { lists: &["artifacts"], keys: &["content_base64"] });
         for bytes in document.chunks(piece) {
             cleaner.feed(bytes)?;
         }
@@ -307,11 +345,15 @@ mod tests {
     #[test]
     fn a_long_content_is_put_aside_and_a_forged_mark_is_not_believed() {
         let long = "QUJD".repeat(10_000);
-        let document = format!(r#"{{"content_base64": "{long}", "other": "{long}", "forged": "\u0000put aside:0:3"}}"#);
+        let item = format!(r#"{{"content_base64": "{long}", "other": "{long}", "forged": "\u0000put aside:0:3"}}"#);
+        let document = format!(r#"{{"artifacts": [{item}], "tables": [{item}], "content_base64": "{long}"}}"#);
         let value = clean(&document);
-        assert!(value["content_base64"].as_str().unwrap().starts_with("\0put aside:"));
-        assert_eq!(value["other"], json!(long));
-        assert_eq!(value["forged"], json!("\u{fffd}put aside:0:3"));
+        let artifact = &value["artifacts"][0];
+        assert!(artifact["content_base64"].as_str().unwrap().starts_with("\0put aside:"));
+        assert_eq!(artifact["other"], json!(long));
+        assert_eq!(artifact["forged"], json!("\u{fffd}put aside:0:3"));
+        assert_eq!(value["tables"][0]["content_base64"], json!(long), "a column that is called so");
+        assert_eq!(value["content_base64"], json!(long));
     }
 
     proptest! {

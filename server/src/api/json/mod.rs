@@ -15,10 +15,14 @@ use serde::de::DeserializeOwned;
 use crate::app::AppState;
 use crate::blobs::Spill;
 use crate::error::{AppError, Result};
-use cleaner::Cleaner;
+use cleaner::{Cleaner, LongStrings};
 
 /// The largest body of an ordinary request, in bytes: a run's intent, setup and command at their longest.
 const BODY_MAX_BYTES: u64 = 8 * 1024 * 1024;
+/// Where the contents are in a run's details.
+const CONTENTS: LongStrings = LongStrings { lists: &["artifacts", "logs"], keys: &["content_base64", "text_content"] };
+/// A refusal repeats at most this much of what was wrong, in characters.
+const REASON_MAX_CHARS: usize = 200;
 /// The most of a body that is held in memory, long contents apart.
 const DOCUMENT_MAX_BYTES: usize = 64 * 1024 * 1024;
 
@@ -30,20 +34,19 @@ impl<T: DeserializeOwned> FromRequest<AppState> for CleanJson<T> {
     type Rejection = AppError;
 
     async fn from_request(request: Request, _: &AppState) -> Result<Self> {
-        let (document, _) = read(request.into_body(), BODY_MAX_BYTES, &[]).await?;
+        let (document, _) = read(request.into_body(), BODY_MAX_BYTES, LongStrings::NONE).await?;
         Ok(Self(parse(&document)?))
     }
 }
 
-/// Reads a body of at most `max_bytes`; the values of `content_base64` and `text_content`, where
-/// they are long, are put aside.
+/// Reads a run's details of at most `max_bytes`; long contents of artifacts and logs are put aside.
 pub async fn read_with_contents<T: DeserializeOwned>(body: Body, max_bytes: u64) -> Result<(T, Spill)> {
-    let (document, spill) = read(body, max_bytes, &["content_base64", "text_content"]).await?;
+    let (document, spill) = read(body, max_bytes, CONTENTS).await?;
     Ok((parse(&document)?, spill))
 }
 
-async fn read(body: Body, limit_bytes: u64, put_aside: &'static [&'static str]) -> Result<(Vec<u8>, Spill)> {
-    let mut cleaner = Cleaner::new(put_aside);
+async fn read(body: Body, limit_bytes: u64, long_strings: LongStrings) -> Result<(Vec<u8>, Spill)> {
+    let mut cleaner = Cleaner::new(long_strings);
     let mut length = 0;
     let mut stream = body.into_data_stream();
     while let Some(chunk) = stream.next().await {
@@ -61,11 +64,16 @@ async fn read(body: Body, limit_bytes: u64, put_aside: &'static [&'static str]) 
 }
 
 fn parse<T: DeserializeOwned>(document: &[u8]) -> Result<T> {
+    // serde would take an array for a struct, by the order of its fields.
+    if document.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| *byte == b'[') {
+        return Err(AppError::invalid("The request must be a JSON object, not an array."));
+    }
     serde_json::from_slice(document).map_err(|error| {
         use serde_json::error::Category;
+        let reason: String = error.to_string().chars().take(REASON_MAX_CHARS).collect();
         AppError::invalid(match error.classify() {
-            Category::Data => format!("The request does not have the form this server takes: {error}"),
-            Category::Syntax | Category::Eof | Category::Io => format!("The request is not JSON: {error}"),
+            Category::Data => format!("The request does not have the form this server takes: {reason}"),
+            Category::Syntax | Category::Eof | Category::Io => format!("The request is not JSON: {reason}"),
         })
     })
 }

@@ -6,6 +6,7 @@ pub mod new;
 
 use axum::extract::State;
 use axum::http::Uri;
+use axum::http::uri::PathAndQuery;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::shell::project_url;
@@ -29,6 +30,7 @@ pub async fn current(State(app): State<AppState>, SignedIn { account, .. }: Sign
     let Some(slug) = services::projects::current_slug(&app, &account).await? else {
         return Ok(Redirect::to("/projects/new"));
     };
-    let rest = uri.path().strip_prefix("/projects/current").unwrap_or_default();
+    let here = uri.path_and_query().map_or("", PathAndQuery::as_str);
+    let rest = here.strip_prefix("/projects/current").unwrap_or_default();
     Ok(Redirect::to(&format!("/projects/{slug}{rest}")))
 }

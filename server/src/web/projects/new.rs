@@ -1,7 +1,6 @@
 //! A new project, and with it its first key.
 
 use askama::Template;
-use axum::Form;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
@@ -12,6 +11,7 @@ use crate::auth::{ProjectMember, SignedIn};
 use crate::domain::Role;
 use crate::domain::text::normalize_name;
 use crate::error::{AppError, Result};
+use crate::extract::Form;
 use crate::services;
 use crate::services::projects::NewProject;
 use crate::web::shell::{Look, Shell};

@@ -1,15 +1,16 @@
 //! The files kept with a run: all of them, and one.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 
-use super::{RunHeader, RunTab, is_named_by, missing_paths, open};
+use super::{RunHeader, RunTab, is_expected, missing_paths, open};
 use crate::app::AppState;
 use crate::auth::ProjectMember;
 use crate::domain::artifact::Preview;
 use crate::domain::{Artifact, ArtifactId, Run};
 use crate::error::{AppError, Result};
+use crate::extract::Path;
 use crate::services;
 use crate::web::format::{self, Moment};
 use crate::web::shell::{Look, Shell};
@@ -57,7 +58,7 @@ impl Card {
         let is_image = artifact.sha256.is_some() && matches!(artifact.preview(), Preview::Image(_));
         Self {
             image: is_image.then(|| format!("{href}/raw?inline")),
-            is_expected: run.expected_artifact_paths.iter().any(|pattern| is_named_by(&name, pattern)),
+            is_expected: is_expected(run, &name),
             name: terminal::clean(&name),
             kind: terminal::clean(&artifact.kind),
             size: format::size(artifact.size_bytes),
@@ -104,7 +105,7 @@ pub async fn list(
         });
     }
     let files = i64::try_from(cards.len()).unwrap_or_default();
-    let stored: i64 = view.full.artifacts.iter().map(|artifact| artifact.size_bytes).sum();
+    let stored: i64 = view.full.artifacts.iter().map(|artifact| artifact.size_bytes).fold(0, i64::saturating_add);
     Ok(page(&ArtifactsPage {
         shell,
         head,

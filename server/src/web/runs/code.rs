@@ -1,7 +1,7 @@
 //! The code that a run ran on: commit, what was not committed, dependency files.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 
 use super::{RunHeader, RunTab, open};
@@ -10,6 +10,7 @@ use crate::auth::ProjectMember;
 use crate::domain::snapshot::{SnapshotFile, SnapshotFileKind};
 use crate::domain::{ProjectId, Snapshot};
 use crate::error::Result;
+use crate::extract::Path;
 use crate::services;
 use crate::web::diff::{self, FileDiff};
 use crate::web::format;

@@ -1,7 +1,7 @@
 //! The runs of a project, newest first.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use otrace_wire::RunStatus;
 use serde::Deserialize;
@@ -10,8 +10,10 @@ use time::OffsetDateTime;
 use super::{COMMIT_CHARS, StatusView, duration_of};
 use crate::app::AppState;
 use crate::auth::ProjectMember;
+use crate::domain::Run;
 use crate::domain::result::Direction;
 use crate::error::Result;
+use crate::extract::Query;
 use crate::services;
 use crate::services::runs::{ResultColumn, RunRow, RunsPage, RunsPageRequest, StatusCounts};
 use crate::web::format::{self, Moment};
@@ -63,7 +65,7 @@ struct Row {
     heading: String,
     intent: String,
     status: StatusView,
-    look: Option<String>,
+    remark: Option<Remark>,
     cells: Vec<Cell>,
     tags: Vec<String>,
     author: Option<Person>,
@@ -71,6 +73,12 @@ struct Row {
     is_dirty: bool,
     duration: Option<String>,
     created: Moment,
+}
+
+/// What needs a look, said in the row, with the class that gives it its colour.
+struct Remark {
+    class: &'static str,
+    text: String,
 }
 
 /// A result of a run.
@@ -191,15 +199,6 @@ impl Row {
             value: value.as_ref().map(format::result),
             is_best,
         });
-        let look = match run.status {
-            RunStatus::Created => Some("not started".to_owned()),
-            RunStatus::Running => duration_of(&run, now),
-            RunStatus::Completed => missing(&missing_paths),
-            RunStatus::Failed => {
-                Some(run.exit_code.map_or_else(|| "ended by a signal".to_owned(), |code| format!("exit\u{a0}{code}")))
-            }
-            RunStatus::CaptureFailed => missing(&missing_paths).or_else(|| Some("recording broke off".to_owned())),
-        };
         let heading = terminal::clean(run.heading());
         let intent = terminal::clean(run.intent.lines().next().unwrap_or_default());
         Self {
@@ -208,7 +207,7 @@ impl Row {
             intent: if intent == heading { String::new() } else { intent },
             heading,
             status: StatusView::new(run.status),
-            look,
+            remark: remark(&run, &missing_paths, now),
             cells: cells.collect(),
             duration: duration_of(&run, now).map(|duration| duration.replace(" so far", "")),
             tags: run.tags.iter().map(|tag| terminal::clean(tag)).collect(),
@@ -218,6 +217,20 @@ impl Row {
             created: Moment::new(run.created_at, now),
         }
     }
+}
+
+/// A run that went as it should says nothing.
+fn remark(run: &Run, missing_paths: &[String], now: OffsetDateTime) -> Option<Remark> {
+    let text = match run.status {
+        RunStatus::Created => "not started".to_owned(),
+        RunStatus::Running => duration_of(run, now)?,
+        RunStatus::Completed => missing(missing_paths)?,
+        RunStatus::Failed => run.exit_code.map_or_else(|| "failed".to_owned(), |code| format!("exit\u{a0}{code}")),
+        RunStatus::CaptureFailed => missing(missing_paths).unwrap_or_else(|| "recording broke off".to_owned()),
+    };
+    // A completed run speaks up only to warn.
+    let shown_as = if run.status == RunStatus::Completed { RunStatus::CaptureFailed } else { run.status };
+    Some(Remark { class: shown_as.as_str(), text })
 }
 
 /// `outputs/model.tflite not found`, and how many more.

@@ -1,7 +1,7 @@
 //! What a run printed: the end of one of its logs.
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use otrace_wire::LogStream;
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use crate::app::AppState;
 use crate::auth::ProjectMember;
 use crate::domain::Log;
 use crate::error::Result;
+use crate::extract::{Path, Query};
 use crate::services;
 use crate::services::logs::LogTail;
 use crate::web::format;

@@ -175,33 +175,16 @@ fn missing_paths(snapshot: Option<&Snapshot>) -> Vec<String> {
     entries.iter().filter_map(path).collect()
 }
 
-/// Whether a path is what a declared path or glob means: `*` is any text, `?` any character.
+/// Whether a file is one that the run declared, by its path or by a glob.
+fn is_expected(run: &Run, path: &str) -> bool {
+    let mut declared = run.expected_artifact_paths.iter().chain(&run.expected_log_paths);
+    declared.any(|pattern| is_named_by(path, pattern))
+}
+
+/// Whether a path is what a declared path or glob means.
 fn is_named_by(path: &str, pattern: &str) -> bool {
-    let path: Vec<char> = path.trim_start_matches("./").chars().collect();
-    let pattern: Vec<char> = pattern.trim_start_matches("./").chars().collect();
-    let (mut at, mut in_pattern) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while at < path.len() {
-        match pattern.get(in_pattern) {
-            Some('*') => {
-                star = Some((at, in_pattern));
-                in_pattern += 1;
-            }
-            Some(c) if *c == '?' || *c == path[at] => {
-                at += 1;
-                in_pattern += 1;
-            }
-            // Let the last star take one character more.
-            _ => match star {
-                Some((start, position)) => {
-                    star = Some((start + 1, position));
-                    (at, in_pattern) = (start + 1, position + 1);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[in_pattern..].iter().all(|c| *c == '*')
+    let (path, pattern) = (path.trim_start_matches("./"), pattern.trim_start_matches("./"));
+    path == pattern || glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(path))
 }
 
 #[cfg(test)]
@@ -216,7 +199,7 @@ mod tests {
         assert!(is_named_by("log1", "log?"));
         assert!(!is_named_by("outputs/metrics.json", "metrics.json"));
         assert!(!is_named_by("a.json", "*.jso"));
-        assert!(is_named_by("", "*"));
+        assert!(is_named_by("[odd].json", "[odd].json"));
     }
 
     #[test]

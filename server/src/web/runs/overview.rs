@@ -1,7 +1,7 @@
 //! A run: why, on what, and what came of it.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use otrace_wire::LogStream;
 use time::OffsetDateTime;
@@ -13,6 +13,7 @@ use crate::auth::ProjectMember;
 use crate::domain::result::Direction;
 use crate::domain::{Log, Note, Run, RunResult, Snapshot};
 use crate::error::Result;
+use crate::extract::Path;
 use crate::services::runs::RunView;
 use crate::web::format::{self, Moment};
 use crate::web::people::Person;
@@ -117,7 +118,7 @@ impl OverviewPage {
         let notes: Vec<NoteView> = view.full.notes.iter().map(|note| NoteView::new(note, now)).collect();
         let learned = notes.iter().rfind(|note| note.is_insight).map(|note| note.body.clone());
         let results: Vec<ResultRow> = view.full.results.iter().map(ResultRow::new).collect();
-        let stored: i64 = view.full.artifacts.iter().map(|artifact| artifact.size_bytes).sum();
+        let stored: i64 = view.full.artifacts.iter().map(|artifact| artifact.size_bytes).fold(0, i64::saturating_add);
         let files = i64::try_from(view.full.artifacts.len()).unwrap_or_default();
         Self {
             shell,

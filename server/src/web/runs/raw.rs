@@ -4,7 +4,7 @@
 //! types, or a download, in a sandbox that runs nothing.
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
 };
@@ -18,6 +18,7 @@ use crate::auth::ProjectMember;
 use crate::domain::artifact::Preview;
 use crate::domain::{ArtifactId, ProjectId, RunRef};
 use crate::error::{AppError, Result};
+use crate::extract::{Path, Query};
 use crate::services;
 use crate::services::runs::RunView;
 

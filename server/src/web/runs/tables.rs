@@ -1,7 +1,7 @@
 //! The tables that were read from a run's outputs.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value;
 
@@ -10,6 +10,7 @@ use crate::app::AppState;
 use crate::auth::ProjectMember;
 use crate::domain::Table;
 use crate::error::Result;
+use crate::extract::Path;
 use crate::web::format;
 use crate::web::shell::{Look, Shell};
 use crate::web::{page, terminal};

@@ -1,0 +1,73 @@
+//! axe-core finds nothing on any page that keeps people out.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::demo::{Demo, Page};
+use super::{Browser, VIEWS};
+
+/// Asks axe for what is wrong by WCAG 2.2 AA and by good practice.
+const ASK: &str = "
+    const done = arguments[arguments.length - 1];
+    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+    const where = (node) => `${node.target.join(' ')}: ${node.failureSummary}`;
+    window.axe.run(document, { resultTypes: ['violations'], runOnly: { type: 'tag', values: tags } }).then(
+        ({ violations }) => done(violations.map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.map(where) }))),
+        (error) => done([{ id: String(error), impact: 'critical', nodes: [] }]),
+    );
+";
+
+/// A rule that a page breaks.
+#[derive(Deserialize)]
+struct Violation {
+    id: String,
+    impact: Option<String>,
+    nodes: Vec<String>,
+}
+
+#[tokio::test]
+async fn no_page_keeps_anyone_out() {
+    let axe = axe_source();
+    let demo = Demo::new().await;
+    let browser = Browser::open(1440, 900, false).await;
+    let mut found = Vec::new();
+    for page in demo.pages().await {
+        page.open(&browser, &demo).await;
+        check(&browser, &axe, &page, "", &mut found).await;
+    }
+    // What opens over a page: the account's menu, and the question before a key is revoked.
+    let pages = demo.pages().await;
+    let keys = pages.iter().find(|page| page.name == "keys").unwrap();
+    keys.open(&browser, &demo).await;
+    browser.press("details.menu summary").await;
+    check(&browser, &axe, keys, " with the menu", &mut found).await;
+    keys.open(&browser, &demo).await;
+    browser.press("button[popovertarget^='revoke-']").await;
+    check(&browser, &axe, keys, " with a question", &mut found).await;
+    assert!(found.is_empty(), "axe found:\n{}", found.join("\n"));
+}
+
+async fn check(browser: &Browser, axe: &str, page: &Page, state: &str, found: &mut Vec<String>) {
+    browser.driver.execute(axe, Vec::<Value>::new()).await.unwrap();
+    for view in VIEWS {
+        browser.look_as(view).await;
+        let answer = browser.driver.execute_async(ASK, Vec::<Value>::new()).await.unwrap();
+        let violations: Vec<Violation> = answer.convert().unwrap();
+        for Violation { id, impact, nodes } in violations {
+            if matches!(impact.as_deref(), Some("serious" | "critical")) {
+                let view = format!("{} px, dark: {}", view.width, view.dark);
+                found.push(format!("{}{state} at {view}: {id}\n    {}", page.name, nodes.join("\n    ")));
+            }
+        }
+    }
+}
+
+/// axe itself. The driver may run it where the page's own policy lets nothing in.
+fn axe_source() -> String {
+    let installed = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/axe/node_modules/axe-core/axe.min.js");
+    let path = std::env::var_os("OTRACE_AXE").map_or_else(installed, PathBuf::from);
+    std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; `make test` installs axe-core", path.display()))
+}

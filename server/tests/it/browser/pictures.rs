@@ -1,0 +1,52 @@
+//! Every page loads; `OTRACE_SCREENSHOTS=folder` keeps a picture of each, large and small, light and dark.
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::demo::{Demo, Page};
+use super::{Browser, VIEWS, View};
+
+#[tokio::test]
+async fn every_page_loads_with_its_style_its_fonts_and_its_title() {
+    let folder = std::env::var_os("OTRACE_SCREENSHOTS").map(PathBuf::from);
+    let demo = Demo::new().await;
+    let browser = Browser::open(1440, 900, false).await;
+    for page in demo.pages().await {
+        page.open(&browser, &demo).await;
+        let title = browser.driver.title().await.unwrap();
+        assert!(title.contains("Trace"), "{}: {title}", page.name);
+        browser.wait_for("the fonts", FONTS_ARE_THERE, &[]).await;
+        let headings: usize = browser.script("return document.querySelectorAll('h1').length", Vec::new()).await;
+        assert_eq!(headings, 1, "{} has one first heading", page.name);
+        browser.expect_no_problems(page.name).await;
+        if let Some(folder) = &folder {
+            take_pictures(&browser, &page, folder).await;
+        }
+    }
+}
+
+const FONTS_ARE_THERE: &str =
+    "return document.fonts.status === 'loaded' && document.fonts.check('1rem \"Instrument Sans\"')
+    && getComputedStyle(document.body).fontFamily.includes('Instrument Sans')";
+
+async fn take_pictures(browser: &Browser, page: &Page, folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    for view in VIEWS {
+        browser.look_as(view).await;
+        browser.wait_for("the fonts", FONTS_ARE_THERE, &[]).await;
+        let images = "return [...document.images].every((image) => image.complete)";
+        browser.wait_for("the images", images, &[]).await;
+        let View { width, height, dark } = view;
+        let length: u32 = browser.script("return document.documentElement.scrollHeight", Vec::new()).await;
+        let whole = json!({"x": 0, "y": 0, "width": width, "height": length.max(height), "scale": 1});
+        let picture = json!({"format": "png", "captureBeyondViewport": true, "clip": whole});
+        let taken: Value = browser.cdp("Page.captureScreenshot", picture).await;
+        let png = STANDARD.decode(taken["data"].as_str().unwrap()).unwrap();
+        let theme = if dark { "dark" } else { "light" };
+        std::fs::write(folder.join(format!("{}-{width}-{theme}.png", page.name)), png).unwrap();
+    }
+    browser.look_as(VIEWS[0]).await;
+}
