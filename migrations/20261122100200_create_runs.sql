@@ -31,7 +31,6 @@ CREATE TABLE runs (
     FOREIGN KEY (parent_id, project_id) REFERENCES runs (id, project_id)
 );
 
-CREATE INDEX runs_alive ON runs (project_id, number DESC) WHERE deleted_at IS NULL;
 -- What changed since a page was made, for pages that stay open.
 CREATE INDEX runs_updated_at ON runs (project_id, updated_at);
 CREATE INDEX runs_parent_id ON runs (parent_id) WHERE parent_id IS NOT NULL;

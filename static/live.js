@@ -7,7 +7,14 @@ const { live: kind, liveUrl: url, liveRun: run } = main().dataset;
 const policy = globalThis.trustedTypes?.createPolicy('otrace', { createHTML: (html) => html });
 const announced = new Set();
 let source, looking, losing;
-if (url) {
+let asked = 0, shown = 0;
+if (url) listen();
+
+// A page that is left may be kept for the way back; its stream must not hold one of the few connections.
+addEventListener('pagehide', () => source?.close());
+addEventListener('pageshow', ({ persisted }) => { if (persisted) location.reload(); });
+
+function listen() {
   source = new EventSource(url);
   source.addEventListener('open', () => showLost(false));
   source.addEventListener('error', () => { losing ??= setTimeout(showLost, 5000, true); });
@@ -16,15 +23,18 @@ if (url) {
     const isShown = document.getElementById(`run-${changed.experiment_id}`);
     if (kind === 'connect' && changed.created) location.assign(changed.href);
     if (kind === 'list' && changed.created && !isShown) announce(changed.experiment_id);
-    if (kind === 'list' && isShown) soon(replaceRows);
-    if (kind === 'run' && changed.experiment_id === run) soon(replaceMain);
+    if (kind === 'list' && isShown) soon('tr[id]', (row) => document.getElementById(row.id)?.replaceWith(row));
+    if (kind === 'run' && changed.experiment_id === run) soon('main', (fresh) => main().replaceWith(fresh));
   });
 }
 
-// Streams end now and then; only one that stays away is worth a word.
+// Streams end now and then; only one that stays away is worth a word. The browser gives a refused one up for good.
 function showLost(isLost) {
   losing = clearTimeout(losing);
-  document.querySelectorAll('[data-live-lost]').forEach((line) => line.toggleAttribute('hidden', !isLost));
+  for (const line of document.querySelectorAll('[data-live-lost]')) {
+    if (source.readyState === EventSource.CLOSED) line.querySelector('span').textContent = 'Live updates stopped. Reload the page.';
+    line.hidden = !isLost;
+  }
 }
 
 function announce(experiment) {
@@ -35,25 +45,20 @@ function announce(experiment) {
 }
 
 // Events come in bursts; one look at the end of a burst is enough.
-function soon(look) {
+function soon(selector, replace) {
   clearTimeout(looking);
-  looking = setTimeout(look, 300);
+  looking = setTimeout(look, 300, selector, replace);
 }
 
-async function fetchPage(selector) {
+// Looks at the page anew. Answers may overtake each other: one that was asked for earlier than what stands is too old.
+async function look(selector, replace) {
+  const turn = ++asked;
   const answer = await fetch(location.href, { headers: { accept: 'text/html' } });
-  if (!answer.ok || answer.redirected) return [];
+  if (!answer.ok || answer.redirected) return;
   const html = await answer.text();
-  return new DOMParser().parseFromString(policy?.createHTML(html) ?? html, 'text/html').querySelectorAll(selector);
-}
-
-async function replaceRows() {
-  for (const row of await fetchPage('tr[id]')) document.getElementById(row.id)?.replaceWith(row);
-  document.dispatchEvent(new Event('otrace:changed'));
-}
-
-async function replaceMain() {
-  for (const fresh of await fetchPage('main')) main().replaceWith(fresh);
+  if (turn < shown) return;
+  shown = turn;
+  new DOMParser().parseFromString(policy?.createHTML(html) ?? html, 'text/html').querySelectorAll(selector).forEach(replace);
   if (!main().dataset.liveUrl) source.close();
   document.dispatchEvent(new Event('otrace:changed'));
 }

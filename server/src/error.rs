@@ -39,6 +39,8 @@ pub enum AppError {
     TooLarge {
         /// The most that is taken, in bytes.
         limit_bytes: u64,
+        /// What to do instead.
+        hint: &'static str,
     },
     /// Too many requests.
     #[error("Too many requests. Try again in {retry_after_seconds} s.")]
@@ -102,10 +104,7 @@ impl AppError {
     /// What to do next, where the sentence alone does not say it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::TooLarge { .. } => Some(
-                "Record large files with \"store_content\": false, or ask who runs the server to raise OTRACE_MAX_BODY_BYTES"
-                    .to_owned(),
-            ),
+            Self::TooLarge { hint, .. } => Some((*hint).to_owned()),
             _ => None,
         }
     }
@@ -151,9 +150,18 @@ impl From<sqlx::Error> for AppError {
                 tracing::warn!(error = %error, "the database is out of reach");
                 Self::Unavailable("The server's database is out of reach. Try again in a moment.".into())
             }
+            sqlx::Error::Database(error) if error.code().is_some_and(|code| is_passing(&code)) => {
+                tracing::warn!(%error, "the database could not answer now");
+                Self::Unavailable("The server's database is busy or restarting. Try again in a moment.".into())
+            }
             other => Self::Internal(anyhow::Error::new(other).context("querying the database")),
         }
     }
+}
+
+/// Whether an SQLSTATE tells of a state that passes: no resources, shutting down, locked, timed out, deadlocked.
+fn is_passing(code: &str) -> bool {
+    code.starts_with("53") || code.starts_with("57P") || ["55P03", "57014", "40P01", "40001"].contains(&code)
 }
 
 impl From<object_store::Error> for AppError {

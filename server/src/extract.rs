@@ -51,7 +51,8 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Form<T> {
         match extract::Form::from_request(request, app).await {
             Ok(extract::Form(fields)) => Ok(Self(fields)),
             Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                Err(AppError::invalid("The form holds more text than this server takes. Shorten it and send it again."))
+                let limit_bytes = crate::routes::FORM_MAX_BYTES as u64;
+                Err(AppError::TooLarge { limit_bytes, hint: "Shorten the text and send it again" })
             }
             Err(_) => Err(AppError::invalid("The form can't be read. Open the page anew and send it again.")),
         }

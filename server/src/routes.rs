@@ -17,7 +17,7 @@ use crate::middleware;
 use crate::web;
 
 /// The largest form that a page sends, in bytes.
-const FORM_MAX_BYTES: usize = 1024 * 1024;
+pub const FORM_MAX_BYTES: usize = 1024 * 1024;
 
 /// Everything that the server answers to.
 pub fn router(app: AppState) -> Router {
@@ -29,6 +29,7 @@ fn health() -> Router<AppState> {
     Router::new()
         .route("/health/live", get(api::health::live))
         .route("/health/ready", get(api::health::ready))
+        .layer(middleware::catch_panics())
         .layer(from_fn(api::answer::render))
 }
 
@@ -49,6 +50,7 @@ fn api() -> Router<AppState> {
         .method_not_allowed_fallback(api::answer::method_not_allowed)
         // Each body has its own limit, enforced while it is read.
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::catch_panics())
         .layer(from_fn(api::answer::render))
 }
 
@@ -83,7 +85,9 @@ fn pages(app: AppState) -> Router<AppState> {
         .route("/projects/{slug}/runs/{run}/code/{position}/raw", get(web::runs::raw::snapshot_file))
         .route("/static/{*path}", get(web::assets::show))
         .fallback(web::render::not_found)
+        .layer(middleware::catch_panics())
         .layer(only_from_here)
+        .layer(from_fn_with_state(app.clone(), middleware::only_known_hosts))
         .layer(RequestBodyLimitLayer::new(FORM_MAX_BYTES))
         .layer(from_fn_with_state(app, web::render::render))
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,9 @@ use crate::routes;
 use crate::serve::serve;
 use crate::telemetry::{self, LogFormat};
 
+/// Enough for all connections, the database's and the contents'.
+const OPEN_FILES: u64 = 16_384;
+
 /// The settings of a server.
 #[derive(Args, Debug)]
 pub struct ServeArguments {
@@ -32,6 +36,7 @@ pub struct ServeArguments {
 /// Serves until SIGINT or SIGTERM, or until the private PostgreSQL breaks.
 pub async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     telemetry::start(arguments.log_format, "info,sqlx=warn");
+    allow_many_connections();
     let mut config = arguments.config;
     // The port first: a second server on it should not start a database.
     let listen = config.http.listen;
@@ -68,6 +73,15 @@ async fn run_on(
     tokio::select! {
         () = serving => Ok(()),
         error = database.failed() => Err(error),
+    }
+}
+
+/// Every connection is an open file; the usual limit of 1024 is there for old programs.
+fn allow_many_connections() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most.min(OPEN_FILES), most));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "could not raise the limit of open files");
     }
 }
 

@@ -18,12 +18,15 @@ pub struct HttpConfig {
     /// The largest request that published clients may send: a run's details with its files inline, in bytes.
     #[arg(long, env = "OTRACE_MAX_BODY_BYTES", default_value_t = 256 * 1024 * 1024, value_name = "BYTES")]
     pub max_body_bytes: u64,
+    /// Whether nobody said what the server is called.
+    #[arg(skip)]
+    name_is_guessed: bool,
 }
 
 impl HttpConfig {
     /// Listening on `listen`, called `http://localhost:PORT`.
     pub fn local(listen: SocketAddr) -> Self {
-        let mut config = Self { listen, public_url: None, max_body_bytes: 256 * 1024 * 1024 };
+        let mut config = Self { listen, public_url: None, max_body_bytes: 256 * 1024 * 1024, name_is_guessed: false };
         config.settle(listen);
         config
     }
@@ -32,8 +35,21 @@ impl HttpConfig {
     pub fn settle(&mut self, listening_on: SocketAddr) {
         self.listen = listening_on;
         if self.public_url.is_none() {
+            self.name_is_guessed = true;
             self.public_url = Url::parse(&format!("http://localhost:{}", listening_on.port())).ok();
         }
+    }
+
+    /// Whether `host`, as a browser sends it, is a name of this server.
+    ///
+    /// A server that others reach, and that was not told its name, can't know.
+    pub fn is_called(&self, host: &str) -> bool {
+        let is_public_name = self.public_url.as_ref().is_some_and(|url| host.eq_ignore_ascii_case(url.authority()));
+        let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+        let name = name.map_or(host, |(name, _)| name).to_ascii_lowercase();
+        let is_this_machine = ["localhost", "127.0.0.1", "[::1]"].contains(&name.as_str());
+        let is_open = !self.listen.ip().is_loopback();
+        is_public_name || is_this_machine || (is_open && self.name_is_guessed)
     }
 
     /// The server's address as browsers and clients write it.
@@ -41,5 +57,50 @@ impl HttpConfig {
         static UNSETTLED: LazyLock<Url> =
             LazyLock::new(|| Url::parse("http://localhost:8000").expect("a literal URL parses"));
         self.public_url.as_ref().unwrap_or(&UNSETTLED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listening_on(listen: &str, public_url: Option<&str>) -> HttpConfig {
+        let listen = listen.parse().unwrap();
+        let mut config =
+            HttpConfig { public_url: public_url.map(|url| url.parse().unwrap()), ..HttpConfig::local(listen) };
+        config.name_is_guessed = false;
+        config.settle(listen);
+        config
+    }
+
+    #[test]
+    fn a_local_server_is_called_by_the_names_of_this_machine_only() {
+        let config = listening_on("127.0.0.1:8000", None);
+        for host in ["localhost:8000", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000", "localhost"] {
+            assert!(config.is_called(host), "{host}");
+        }
+        for host in [
+            "evil.example:8000",
+            "localhost.evil.example",
+            "127.0.0.1.nip.io:8000",
+            "10.evil.example",
+            "",
+            "localhost.",
+            "x:localhost",
+        ] {
+            assert!(!config.is_called(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_server_with_a_name_is_called_by_it() {
+        let config = listening_on("0.0.0.0:8000", Some("https://trace.example.org"));
+        assert!(config.is_called("trace.example.org") && config.is_called("TRACE.example.org"));
+        assert!(!config.is_called("evil.example") && !config.is_called("trace.example.org.evil.example"));
+    }
+
+    #[test]
+    fn an_open_server_that_was_not_told_its_name_answers_to_any() {
+        assert!(listening_on("0.0.0.0:8000", None).is_called("build-box:8000"));
     }
 }

@@ -61,6 +61,8 @@ impl Database {
                 ("statement_timeout", "10s"),
                 ("lock_timeout", "3s"),
                 ("idle_in_transaction_session_timeout", "15s"),
+                // Our queries are few and meant for one plan each; planning them anew costs more than running them.
+                ("plan_cache_mode", "force_generic_plan"),
             ]);
         let pool = PgPoolOptions::new()
             .max_connections(config.database_connections)

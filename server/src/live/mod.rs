@@ -24,6 +24,8 @@ pub use stream::run_events;
 const CHANNEL: &str = "otrace_runs";
 const GATHER_FOR: Duration = Duration::from_millis(25);
 const QUEUE: usize = 1024;
+/// PostgreSQL takes messages of less than 8000 bytes; an event has about 150.
+const EVENTS_PER_MESSAGE: usize = 40;
 
 /// A run was created or changed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -91,7 +93,9 @@ async fn tell(pool: PgPool, mut told: mpsc::Receiver<RunEvent>) {
         while let Ok(event) = told.try_recv() {
             events.push(event);
         }
-        let payloads: Vec<String> = events.drain(..).filter_map(|event| serde_json::to_string(&event).ok()).collect();
+        let payloads: Vec<String> =
+            events.chunks(EVENTS_PER_MESSAGE).filter_map(|some| serde_json::to_string(some).ok()).collect();
+        events.clear();
         let sent = sqlx::query("SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload")
             .bind(CHANNEL)
             .bind(payloads)
@@ -120,7 +124,7 @@ async fn listen_once(pool: &PgPool, heard: &broadcast::Sender<RunEvent>) -> sqlx
     listener.listen(CHANNEL).await?;
     loop {
         let notification = listener.recv().await?;
-        if let Ok(event) = serde_json::from_str(notification.payload()) {
+        for event in serde_json::from_str::<Vec<RunEvent>>(notification.payload()).unwrap_or_default() {
             // Nobody listening is fine.
             let _ = heard.send(event);
         }

@@ -1,22 +1,26 @@
 //! What wraps each request, whatever it asks for.
 
+mod host;
 mod log;
 
 use std::any::Any;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response};
+use axum::middleware::{from_fn, map_response};
 use axum::response::IntoResponse;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::error::AppError;
+
+pub use host::only_known_hosts;
 
 /// A body that brings nothing for this long is given up.
 const BODY_IDLE: Duration = Duration::from_secs(30);
@@ -35,7 +39,7 @@ const HEADERS: [(&str, &str); 7] = [
     ("x-robots-tag", "noindex, nofollow"),
 ];
 
-/// Wraps the whole router. The first layer here is the innermost.
+/// Wraps the whole router. The first layer here is the outermost.
 pub fn wrap(router: Router) -> Router {
     let compressible = SizeAbove::new(1024)
         .and(NotForContentType::new("image/"))
@@ -46,25 +50,33 @@ pub fn wrap(router: Router) -> Router {
     let layers = ServiceBuilder::new()
         .layer(SetRequestIdLayer::new(request_id.clone(), MakeRequestUuid))
         .layer(PropagateRequestIdLayer::new(request_id))
-        .layer(axum::middleware::from_fn(log::one_line))
+        .layer(from_fn(log::one_line))
         .layer(CompressionLayer::new().compress_when(compressible))
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(map_response(with_headers))
         .layer(RequestBodyTimeoutLayer::new(BODY_IDLE));
-    HEADERS
-        .into_iter()
-        .fold(router, |router, (name, value)| {
-            let layer =
-                SetResponseHeaderLayer::if_not_present(HeaderName::from_static(name), HeaderValue::from_static(value));
-            router.layer(layer)
-        })
-        .layer(layers)
+    router.layer(layers)
 }
 
-/// A bug in one request is an answer of 500, not a broken connection.
-fn panicked(panic: Box<dyn Any + Send>) -> Response<axum::body::Body> {
+type PanicAnswer = fn(Box<dyn Any + Send>) -> Response<Body>;
+
+/// Around the handlers of one router, within what renders its errors: a bug in one request is an
+/// answer of 500 in the router's own form, not a broken connection.
+pub fn catch_panics() -> CatchPanicLayer<PanicAnswer> {
+    CatchPanicLayer::custom(panicked)
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> Response<Body> {
     let what = match panic.downcast::<String>() {
         Ok(text) => *text,
         Err(panic) => panic.downcast::<&str>().map_or_else(|_| String::new(), |text| (*text).to_owned()),
     };
     AppError::Internal(anyhow::anyhow!("a handler panicked: {what}")).into_response()
+}
+
+async fn with_headers(mut response: Response<Body>) -> Response<Body> {
+    for (name, value) in HEADERS {
+        let name = HeaderName::from_static(name);
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
 }

@@ -157,7 +157,8 @@ impl Contents<'_> {
             stored_path: sent.stored_path,
             kind: sent.kind.unwrap_or_else(|| "other".to_owned()),
             size_bytes: size_bytes.unwrap_or_else(|| sent.size_bytes.unwrap_or(0).max(0)),
-            hash: sent.hash.or_else(|| sha256.map(|digest: Sha256Digest| digest.to_string())),
+            // Where the content is here, its true hash; else what the client says.
+            hash: sha256.map(|digest: Sha256Digest| digest.to_string()).or(sent.hash),
             content_type: sent.content_type.unwrap_or_else(|| "application/octet-stream".to_owned()),
             sha256,
             captured_at: captured_at(sent.created_at.as_deref())?,

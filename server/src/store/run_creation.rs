@@ -1,10 +1,11 @@
 //! The one statement that creates runs: any number of them, in one commit.
 
+use otrace_wire::RunStatus;
 use serde::Serialize;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use crate::domain::{ApiKeyId, ProjectId, RunId};
+use crate::domain::{ApiKeyId, ProjectId, Run, RunId};
 
 /// What is written when a run is created.
 #[derive(Clone, Debug, Serialize)]
@@ -38,7 +39,45 @@ pub struct NewRun {
     pub recorder: Option<String>,
 }
 
-/// Creates runs in one project and gives them its next numbers, in the order of `runs`.
+impl NewRun {
+    /// How long its texts are together, in bytes.
+    pub fn length(&self) -> usize {
+        let lists = [&self.tags, &self.expected_artifact_paths, &self.expected_log_paths];
+        let listed: usize = lists.into_iter().flatten().map(String::len).sum();
+        listed + self.intent.len() + self.setup.len() + self.command.len()
+    }
+
+    /// The run as it now is. The names of its parent, key and author are left out: who created it knows them.
+    pub fn created(self, project_id: ProjectId, number: i32, now: OffsetDateTime) -> Run {
+        Run {
+            id: self.id,
+            project_id,
+            number,
+            parent_number: None,
+            title: self.title,
+            intent: self.intent,
+            setup: self.setup,
+            command: self.command,
+            working_directory: self.working_directory,
+            status: RunStatus::Created,
+            tags: self.tags,
+            expected_artifact_paths: self.expected_artifact_paths,
+            expected_log_paths: self.expected_log_paths,
+            exit_code: None,
+            duration_seconds: None,
+            created_at: self.created_at,
+            updated_at: now,
+            started_at: None,
+            finished_at: None,
+            recorder: self.recorder,
+            key_name: None,
+            author: None,
+        }
+    }
+}
+
+/// Creates runs in one project and gives them its next numbers, in the order of `runs`. Returns the
+/// numbers of those that were created.
 ///
 /// Runs whose id is taken already are left out, which makes a repeated request harmless: the caller
 /// finds them by id. The project's row is locked until the commit, so no number is given out twice.
@@ -47,10 +86,10 @@ pub async fn insert(
     project_id: ProjectId,
     runs: &[NewRun],
     now: OffsetDateTime,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<Vec<(RunId, i32)>> {
     let ids: Vec<RunId> = runs.iter().map(|run| run.id).collect();
     let runs = serde_json::to_value(runs).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
-    sqlx::query!(
+    let rows = sqlx::query!(
         r#"
         WITH fresh AS (
             SELECT n.*, row_number() OVER (ORDER BY item.position) AS place
@@ -79,13 +118,14 @@ pub async fn insert(
                f.created_at, $3, f.api_key_id, f.recorder
         FROM fresh f, counter
         ON CONFLICT (id) DO NOTHING
+        RETURNING id AS "id: RunId", number
         "#,
         project_id as ProjectId,
         runs,
         now,
         ids as Vec<RunId>,
     )
-    .execute(connection)
+    .fetch_all(connection)
     .await?;
-    Ok(())
+    Ok(rows.into_iter().map(|row| (row.id, row.number)).collect())
 }

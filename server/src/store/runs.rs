@@ -35,13 +35,14 @@ pub async fn resolve(connection: &mut PgConnection, project_id: ProjectId, run: 
 pub async fn load(connection: &mut PgConnection, project_id: ProjectId, ids: &[RunId]) -> sqlx::Result<Vec<Run>> {
     let rows = sqlx::query!(
         r#"
+        -- Materialised, so that the primary key answers, whatever is known of the table yet.
+        WITH wanted AS MATERIALIZED (SELECT * FROM runs WHERE id = ANY($2))
         SELECT r.id AS "id: RunId", r.project_id AS "project_id: ProjectId", r.number,
                p.number AS "parent_number?", r.title, r.intent, r.setup, r.command, r.working_directory, r.status,
                r.tags, r.expected_artifact_paths, r.expected_log_paths, r.exit_code, r.duration_seconds,
                r.created_at, r.updated_at, r.started_at, r.finished_at, r.recorder,
                k.name AS "key_name?", a.name AS "author?"
-        FROM unnest($2::uuid[]) AS wanted (id)
-        JOIN runs r ON r.id = wanted.id
+        FROM wanted r
         LEFT JOIN runs p ON p.id = r.parent_id
         LEFT JOIN api_keys k ON k.id = r.api_key_id
         LEFT JOIN accounts a ON a.id = k.created_by

@@ -157,3 +157,22 @@ async fn a_form_from_another_site_is_refused_and_changes_nothing() {
     let projects: i64 = sqlx::query_scalar("SELECT count(*) FROM projects").fetch_one(&app.app.pool).await.unwrap();
     assert_eq!(projects, 0);
 }
+
+#[tokio::test]
+async fn a_page_under_a_foreign_name_is_refused_and_signs_nobody_up() {
+    use axum::body::Body;
+    use axum::http::Request;
+    let app = TestApp::new().await;
+    for host in ["evil.example:8000", "localhost.evil.example:8000", "127.0.0.1.nip.io"] {
+        let request = Request::post("/signup")
+            .header("host", host)
+            .header("sec-fetch-site", "same-origin")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from("name=Eve&email=eve%40example.org&password=correct+horse+battery"))
+            .unwrap();
+        let refused = app.send(request).await.expect(400).text();
+        assert!(refused.contains("http://localhost:8000") && !refused.contains("evil"), "{refused}");
+    }
+    let accounts: i64 = sqlx::query_scalar("SELECT count(*) FROM accounts").fetch_one(&app.app.pool).await.unwrap();
+    assert_eq!(accounts, 0);
+}

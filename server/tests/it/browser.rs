@@ -75,6 +75,9 @@ const VIEWS: [View; 4] = [
     View { width: 390, height: 844, dark: true },
 ];
 
+/// A desk by day and a phone by night: each width and each scheme once.
+const DAY_AND_NIGHT: [View; 2] = [VIEWS[0], VIEWS[3]];
+
 /// A Chromium with an empty profile, until it is dropped.
 struct Browser {
     // Dropped in this order: the session, which ends Chromium, then the driver, then the profile.
@@ -147,7 +150,10 @@ impl Browser {
         }
         capabilities.add_arg(&format!("--user-data-dir={}", profile.path().display())).unwrap();
         let address = format!("http://127.0.0.1:{}", chromedriver.port);
-        let driver = WebDriver::new(address, capabilities).await.unwrap();
+        // The session ends while the test's runtime stands still, so over a connection that is not kept from before.
+        let client =
+            reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(2 * PATIENCE).build().unwrap();
+        let driver = WebDriver::builder(address, capabilities).client(client).await.unwrap();
         driver.set_poller(Arc::new(ElementPollerWithTimeout::new(PATIENCE, LOOK_EVERY)));
         let browser = Self { driver, _chromedriver: chromedriver, _profile: profile };
         browser.cdp("Page.addScriptToEvaluateOnNewDocument", json!({"source": WATCH})).await;
@@ -155,7 +161,7 @@ impl Browser {
         browser
     }
 
-    /// Sends a command of the DevTools protocol.
+    /// Sends a command of the `DevTools` protocol.
     async fn cdp(&self, method: &str, params: Value) -> Value {
         self.driver.cdp().send_raw(method, params).await.unwrap_or_else(|error| panic!("{method}: {error}"))
     }

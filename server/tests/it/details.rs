@@ -208,3 +208,19 @@ async fn a_failed_request_leaves_the_former_details_as_they_were() {
     put(&app, &project, json!({"results": [], "artifacts": [{"content_base64": "no base64!"}]})).await.expect(400);
     assert_eq!(read(&app, &project).await["results"][0]["name"], "kept");
 }
+
+#[tokio::test]
+async fn the_hash_of_a_stored_content_is_its_true_one() {
+    let (app, project) = with_run().await;
+    let lie = json!({"original_path": "a", "text_content": "text", "hash": sha256(b"another text")});
+    put(&app, &project, json!({"artifacts": [lie]})).await.expect(200);
+    assert_eq!(read(&app, &project).await["artifacts"][0]["hash"], sha256(b"text"));
+}
+
+#[tokio::test]
+async fn details_of_millions_of_values_are_refused_before_they_fill_the_memory() {
+    let (app, project) = with_run().await;
+    let many = format!(r#"{{"results": [{}{{}}]}}"#, "{},".repeat(1_100_000));
+    let refused = app.api_raw(&project.key, "PUT", "/v1/runs/exp001/details", many).await.expect(413).json();
+    assert!(refused["hint"].as_str().unwrap().contains("fewer results"), "{refused}");
+}

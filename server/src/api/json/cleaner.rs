@@ -12,6 +12,8 @@ const PUT_ASIDE_FROM: usize = 16 * 1024;
 const WORD_MAX_BYTES: usize = 1024;
 /// Longer strings are no keys that anything is known about.
 const KEY_MAX_BYTES: usize = 64;
+/// So many values a document may hold: each takes some hundred bytes once it is read.
+const VALUES_MAX: usize = 2_000_000;
 /// Within the document, a list of its, and an item of that list.
 const ITEM_DEPTH: usize = 3;
 
@@ -46,6 +48,8 @@ pub struct Cleaner {
     high_surrogate: Option<u16>,
     /// How many brackets are open.
     depth: usize,
+    /// How many values there were, roughly: each follows a bracket or a comma.
+    values: usize,
     /// Whether the list at the top of the document that is being read is one with long strings.
     in_list: bool,
     /// The last string, if it may be a key.
@@ -76,10 +80,16 @@ impl Cleaner {
             spill_start: None,
             high_surrogate: None,
             depth: 0,
+            values: 0,
             in_list: false,
             last_string: Vec::new(),
             may_put_aside: false,
         }
+    }
+
+    /// Whether the document holds more values than the server reads.
+    pub const fn has_too_many_values(&self) -> bool {
+        self.values > VALUES_MAX
     }
 
     /// How long the cleaned document is so far, in bytes.
@@ -150,7 +160,11 @@ impl Cleaner {
                     self.may_put_aside = false;
                 }
                 match byte {
-                    b'{' | b'[' => self.depth += 1,
+                    b'{' | b'[' => {
+                        self.depth += 1;
+                        self.values += 1;
+                    }
+                    b',' => self.values += 1,
                     b'}' | b']' => self.depth = self.depth.saturating_sub(1),
                     b':' => self.end_key(),
                     _ => {}

@@ -21,6 +21,9 @@ use cleaner::{Cleaner, LongStrings};
 const BODY_MAX_BYTES: u64 = 8 * 1024 * 1024;
 /// Where the contents are in a run's details.
 const CONTENTS: LongStrings = LongStrings { lists: &["artifacts", "logs"], keys: &["content_base64", "text_content"] };
+/// What to do with details that are too large.
+const LARGE_DETAILS: &str = "Record large files with \"store_content\": false, send them to /v1/contents as our own \
+    otrace does, or ask who runs the server to raise OTRACE_MAX_BODY_BYTES";
 /// A refusal repeats at most this much of what was wrong, in characters.
 const REASON_MAX_CHARS: usize = 200;
 /// The most of a body that is held in memory, long contents apart.
@@ -53,11 +56,13 @@ async fn read(body: Body, limit_bytes: u64, long_strings: LongStrings) -> Result
         let chunk = chunk.map_err(|_| AppError::invalid("The request broke off before its end. Send it again."))?;
         length += chunk.len() as u64;
         if length > limit_bytes {
-            return Err(AppError::TooLarge { limit_bytes });
+            let hint = if long_strings.lists.is_empty() { "Shorten its texts" } else { LARGE_DETAILS };
+            return Err(AppError::TooLarge { limit_bytes, hint });
         }
         cleaner.feed(&chunk)?;
-        if cleaner.document_len() > DOCUMENT_MAX_BYTES {
-            return Err(AppError::TooLarge { limit_bytes: DOCUMENT_MAX_BYTES as u64 });
+        if cleaner.document_len() > DOCUMENT_MAX_BYTES || cleaner.has_too_many_values() {
+            let hint = "Send fewer results and table rows; contents of artifacts and logs do not count";
+            return Err(AppError::TooLarge { limit_bytes: DOCUMENT_MAX_BYTES as u64, hint });
         }
     }
     cleaner.finish()

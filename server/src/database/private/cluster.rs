@@ -1,7 +1,8 @@
 //! The files of the private PostgreSQL: made once, taken over after a server that was killed.
 
-use std::fs::{self, File};
-use std::path::Path;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, bail};
@@ -20,14 +21,29 @@ pub fn major_version(data: &Path) -> anyhow::Result<Option<u32>> {
     }
 }
 
-/// Makes sure that there is a cluster at `data`, that only we may enter it, and that nothing runs on it.
+/// Makes sure that there is a cluster at `data`, and that nothing runs on it.
 pub async fn prepare(binaries: &Binaries, owner: &Owner, home: &Path, data: &Path) -> anyhow::Result<()> {
     if major_version(data)?.is_none() {
         create(binaries, owner, home, data).await?;
-    } else if data.join("postmaster.pid").exists() {
+    } else if leftover_runs(data) {
         stop_leftover(binaries, owner, home, data).await;
     }
-    allow_only_us(owner, data)
+    Ok(())
+}
+
+/// Whether a PostgreSQL that a killed server left behind still runs on `data`.
+///
+/// A pid file alone says nothing: after a power cut its number may be another process's. PostgreSQL
+/// deals with a stale one by itself.
+fn leftover_runs(data: &Path) -> bool {
+    let Ok(pid_file) = fs::read_to_string(data.join("postmaster.pid")) else { return false };
+    let pid = pid_file.lines().next().unwrap_or_default().trim();
+    if !cfg!(target_os = "linux") {
+        return true;
+    }
+    let command_line = fs::read(Path::new("/proc").join(pid).join("cmdline")).unwrap_or_default();
+    let data = data.as_os_str().as_encoded_bytes();
+    !pid.is_empty() && command_line.split(|byte| *byte == 0).any(|argument| argument == data)
 }
 
 /// `initdb` into a folder beside, which then takes its name: killed half-way, it leaves nothing that counts.
@@ -69,19 +85,30 @@ async fn stop_leftover(binaries: &Binaries, owner: &Owner, home: &Path, data: &P
     }
 }
 
+/// Who may connect, in files that only the server's own user writes.
+#[derive(Debug)]
+pub struct AccessFiles {
+    /// `pg_hba.conf`: over the socket only.
+    pub hba: PathBuf,
+    /// `pg_ident.conf`: only the user that runs the server.
+    pub ident: PathBuf,
+}
+
 /// Lets in the user that runs the server, and nobody else, over the socket only. Written at every
 /// start, because another user may run the server from now on.
-fn allow_only_us(owner: &Owner, data: &Path) -> anyhow::Result<()> {
+///
+/// The files lie outside of what is handed over to PostgreSQL's user: root would follow a link there.
+pub fn allow_only_us(data_dir: &Path) -> anyhow::Result<AccessFiles> {
     let us = User::from_uid(Uid::effective())?
         .with_context(|| format!("the user id {} has no name on this machine; PostgreSQL needs one", Uid::effective()))?
         .name;
-    for (file, text) in [
-        ("pg_hba.conf", "local all all peer map=otrace\n".to_owned()),
-        ("pg_ident.conf", format!("otrace \"{us}\" {ROLE}\n")),
+    let files = AccessFiles { hba: data_dir.join("pg_hba.conf"), ident: data_dir.join("pg_ident.conf") };
+    for (path, text) in [
+        (&files.hba, "local all all peer map=otrace\n".to_owned()),
+        (&files.ident, format!("otrace \"{us}\" {ROLE}\n")),
     ] {
-        let path = data.join(file);
-        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
-        owner.take(&path)?;
+        fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+        fs::set_permissions(path, Permissions::from_mode(0o644))?;
     }
-    Ok(())
+    Ok(files)
 }

@@ -7,10 +7,11 @@
 //! In the data directory:
 //!
 //! ```text
-//! lock                 held by the one server that runs on this directory
-//! postgres/data        the cluster
-//! postgres/run         its socket
-//! postgres/postgres.log
+//! lock                        held by the one server that runs on this directory
+//! pg_hba.conf, pg_ident.conf  who may connect
+//! postgres.log
+//! postgres/data               the cluster
+//! postgres/run                its socket
 //! ```
 
 mod binaries;
@@ -20,17 +21,22 @@ mod process;
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use sqlx::postgres::PgConnectOptions;
+use tokio::time::{Instant, sleep};
 
 use owner::Owner;
-use process::Process;
+use process::{Places, Process};
 
 const ROLE: &str = "otrace";
 const DATABASE: &str = "otrace";
+
+/// After a kill, PostgreSQL's other processes notice within this time that they are alone.
+const LEFTOVER_ENDS_WITHIN: Duration = Duration::from_secs(20);
 
 /// A Unix socket's address holds 104 bytes on macOS, 108 on Linux, PostgreSQL's file name included.
 const SOCKET_DIR_MAX_BYTES: usize = 80;
@@ -64,9 +70,20 @@ impl PrivatePostgres {
         let data = home.join("data");
         let binaries = binaries::find(cluster::major_version(&data)?)?;
         cluster::prepare(&binaries, &owner, &home, &data).await?;
-        let mut process = Process::spawn(&binaries, &owner, &home, &data, &socket_dir)?;
+        let access = cluster::allow_only_us(&data_dir)?;
+        let places = Places { data_dir: &data_dir, data: &data, socket_dir: &socket_dir, access: &access };
         let connect_options = socket_options(&socket_dir);
-        process.wait_until_ready(&connect_options).await?;
+        // Where one was killed, its last processes may hold the data for a moment longer.
+        let patience = if data.join("postmaster.pid").exists() { LEFTOVER_ENDS_WITHIN } else { Duration::ZERO };
+        let give_up = Instant::now() + patience;
+        let process = loop {
+            let mut process = Process::spawn(&binaries, &owner, &places)?;
+            match process.wait_until_ready(&connect_options).await {
+                Ok(()) => break process,
+                Err(error) if Instant::now() > give_up => return Err(error),
+                Err(_) => sleep(Duration::from_millis(200)).await,
+            }
+        };
         Ok(Self { process, connect_options: connect_options.database(DATABASE), _lock: lock })
     }
 
@@ -101,6 +118,8 @@ fn lock(data_dir: &Path) -> anyhow::Result<File> {
     let lock = OpenOptions::new()
         .create(true)
         .append(true)
+        // Nobody else may hold it.
+        .mode(0o600)
         .open(&path)
         .with_context(|| format!("opening {}: the data directory must be writable", path.display()))?;
     if lock.try_lock().is_err() {

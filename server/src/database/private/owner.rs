@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use nix::unistd::{Gid, Uid, User, chown};
+use nix::unistd::{Uid, User, chown};
 use tokio::process::Command;
 
 use super::set_private;
@@ -43,7 +43,10 @@ impl Owner {
         let found = fs::symlink_metadata(path)?;
         let us = [Uid::effective().as_raw(), self.uid().as_raw()];
         if !found.is_dir() || !us.contains(&found.uid()) {
-            bail!("{} belongs to somebody else; remove it or choose another --data-dir", path.display());
+            bail!(
+                "{} belongs to another user; run otrace-server as that user, or choose another folder with --data-dir",
+                path.display()
+            );
         }
         set_private(path).with_context(|| format!("closing {} to others", path.display()))?;
         if let Some(user) = &self.hand_over_to {
@@ -84,13 +87,5 @@ impl Owner {
 
     fn uid(&self) -> Uid {
         self.hand_over_to.as_ref().map_or_else(Uid::effective, |user| user.uid)
-    }
-
-    /// Gives a file that we wrote into the cluster to the owner.
-    pub fn take(&self, path: &Path) -> anyhow::Result<()> {
-        if let Some(user) = &self.hand_over_to {
-            chown(path, Some(user.uid), Some(Gid::from_raw(user.gid.as_raw())))?;
-        }
-        Ok(())
     }
 }

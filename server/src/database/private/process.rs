@@ -14,10 +14,24 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::DATABASE;
 use super::binaries::Binaries;
+use super::cluster::AccessFiles;
 use super::owner::Owner;
 
 /// Recovery after a power cut replays the log first, which may take a while.
 const READY_WITHIN: Duration = Duration::from_mins(2);
+
+/// Where a PostgreSQL runs.
+#[derive(Debug)]
+pub struct Places<'a> {
+    /// The server's data directory, which holds the log.
+    pub data_dir: &'a Path,
+    /// The cluster.
+    pub data: &'a Path,
+    /// Where its socket goes.
+    pub socket_dir: &'a Path,
+    /// Who may connect.
+    pub access: &'a AccessFiles,
+}
 
 /// The running PostgreSQL.
 #[derive(Debug)]
@@ -28,22 +42,19 @@ pub struct Process {
 
 impl Process {
     /// Starts `postgres` on `data`, listening on a socket in `socket_dir` only.
-    pub fn spawn(
-        binaries: &Binaries,
-        owner: &Owner,
-        home: &Path,
-        data: &Path,
-        socket_dir: &Path,
-    ) -> anyhow::Result<Self> {
-        let log_path = home.join("postgres.log");
+    pub fn spawn(binaries: &Binaries, owner: &Owner, places: &Places<'_>) -> anyhow::Result<Self> {
+        let Places { data_dir, data, socket_dir, access } = places;
+        let log_path = data_dir.join("postgres.log");
         let log = OpenOptions::new().create(true).append(true).open(&log_path)?;
-        let mut command = owner.command(&binaries.program("postgres"), home);
+        let mut command = owner.command(&binaries.program("postgres"), data);
         command
             .arg("-D")
             .arg(data)
             .arg("-k")
             .arg(socket_dir)
             .args(["-c", "listen_addresses=", "-c", "max_connections=60"])
+            .args(["-c", &format!("hba_file={}", access.hba.display())])
+            .args(["-c", &format!("ident_file={}", access.ident.display())])
             .stdout(log.try_clone()?)
             .stderr(log);
         stop_with_parent(&mut command);

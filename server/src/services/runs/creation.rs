@@ -21,6 +21,8 @@ use crate::store::run_creation::NewRun;
 
 /// So many runs go in one commit at most.
 const BATCH: usize = 256;
+/// A batch ends with the run that makes it longer than this, in bytes.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// So many tags, and paths of each kind, a run may have.
 const LIST_MAX: usize = 1000;
 
@@ -63,15 +65,41 @@ impl RunCreation {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = waiting.get_mut(&project_id)?;
         if queue.is_empty() {
+            // Under the same lock as `join`, so that no request falls between.
             waiting.remove(&project_id);
             return None;
         }
-        let rest = queue.split_off(queue.len().min(BATCH));
+        let mut room = BATCH_BYTES;
+        let fits = |waiting: &&Waiting| {
+            let fits = room > 0;
+            room = room.saturating_sub(waiting.run.length());
+            fits
+        };
+        let count = queue.iter().take(BATCH).take_while(fits).count();
+        let rest = queue.split_off(count);
         Some(mem::replace(queue, rest))
+    }
+
+    fn leave(&self, project_id: ProjectId) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&project_id);
+    }
+}
+
+/// Works on a project's queue. However that ends, the queue is gone afterwards: whoever still waits
+/// in it is answered, and the next request begins a new one.
+struct Turn {
+    app: AppState,
+    project_id: ProjectId,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.app.run_creation.leave(self.project_id);
     }
 }
 
 async fn create_all_waiting(app: AppState, project_id: ProjectId) {
+    let _turn = Turn { app: app.clone(), project_id };
     while let Some(batch) = app.run_creation.take(project_id) {
         let (runs, answers): (Vec<NewRun>, Vec<_>) =
             batch.into_iter().map(|waiting| (waiting.run, waiting.answer)).unzip();
@@ -93,10 +121,18 @@ async fn create_all_waiting(app: AppState, project_id: ProjectId) {
 }
 
 async fn insert(app: &AppState, project_id: ProjectId, runs: &[NewRun]) -> Result<Vec<Run>> {
-    let ids: Vec<RunId> = runs.iter().map(|run| run.id).collect();
+    let now = app.clock.now();
     let mut connection = app.pool.acquire().await?;
-    store::run_creation::insert(&mut connection, project_id, runs, app.clock.now()).await?;
-    Ok(store::runs::load(&mut connection, project_id, &ids).await?)
+    let numbers = store::run_creation::insert(&mut connection, project_id, runs, now).await?;
+    let number_of = |run: &NewRun| numbers.iter().find(|(id, _)| *id == run.id).map(|(_, number)| *number);
+    let created = runs.iter().filter_map(|run| Some(run.clone().created(project_id, number_of(run)?, now)));
+    let mut created: Vec<Run> = created.collect();
+    // Repeated requests: these were created before.
+    let repeated: Vec<RunId> = runs.iter().filter(|run| number_of(run).is_none()).map(|run| run.id).collect();
+    if !repeated.is_empty() {
+        created.extend(store::runs::load(&mut connection, project_id, &repeated).await?);
+    }
+    Ok(created)
 }
 
 /// One failure, told to each request of the batch.
@@ -118,6 +154,10 @@ async fn check(app: &AppState, key: &ProjectKey, input: CreateRun) -> Result<New
     }
     if [&input.intent, &input.setup, &input.command].iter().any(|text| text.len() > RUN_TEXT_MAX_BYTES) {
         return Err(AppError::invalid("intent, setup and command may each be 1 MiB long at most."));
+    }
+    let names = [&input.title, &input.working_directory, &input.recorder];
+    if names.into_iter().flatten().any(|name| name.len() > NAME_MAX_BYTES) {
+        return Err(AppError::invalid("title, working_directory and recorder may each be 4096 bytes long at most."));
     }
     let tags = input.tags;
     for list in [&tags, &input.expected_artifact_paths, &input.expected_log_paths] {

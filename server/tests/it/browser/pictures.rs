@@ -1,4 +1,4 @@
-//! Every page loads; `OTRACE_SCREENSHOTS=folder` keeps a picture of each, large and small, light and dark.
+//! Every page loads, and none is wider than its window; `OTRACE_SCREENSHOTS=folder` keeps a picture of each, large and small, light and dark.
 
 use std::path::{Path, PathBuf};
 
@@ -7,13 +7,15 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::demo::{Demo, Page};
+use super::layout::{expect_none, measure};
 use super::{Browser, VIEWS, View};
 
 #[tokio::test]
-async fn every_page_loads_with_its_style_its_fonts_and_its_title() {
+async fn every_page_loads_with_its_style_its_fonts_and_its_title_and_fits_its_window() {
     let folder = std::env::var_os("OTRACE_SCREENSHOTS").map(PathBuf::from);
     let demo = Demo::new().await;
     let browser = Browser::open(1440, 900, false).await;
+    let mut wide = Vec::new();
     for page in demo.pages().await {
         page.open(&browser, &demo).await;
         let title = browser.driver.title().await.unwrap();
@@ -21,11 +23,13 @@ async fn every_page_loads_with_its_style_its_fonts_and_its_title() {
         browser.wait_for("the fonts", FONTS_ARE_THERE, &[]).await;
         let headings: usize = browser.script("return document.querySelectorAll('h1').length", Vec::new()).await;
         assert_eq!(headings, 1, "{} has one first heading", page.name);
+        measure(&browser, &page, &mut wide).await;
         browser.expect_no_problems(page.name).await;
         if let Some(folder) = &folder {
             take_pictures(&browser, &page, folder).await;
         }
     }
+    expect_none(&wide);
 }
 
 const FONTS_ARE_THERE: &str =
@@ -48,5 +52,4 @@ async fn take_pictures(browser: &Browser, page: &Page, folder: &Path) {
         let theme = if dark { "dark" } else { "light" };
         std::fs::write(folder.join(format!("{}-{width}-{theme}.png", page.name)), png).unwrap();
     }
-    browser.look_as(VIEWS[0]).await;
 }

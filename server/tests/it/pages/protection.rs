@@ -82,7 +82,7 @@ fn objections(html: &str) -> Vec<String> {
     let mut objections = Vec::new();
     for tag in tags(html) {
         let attributes = attributes(tag);
-        let outside_of_values: String = tag.split('"').step_by(2).collect();
+        let outside_of_values: String = tag.split('"').step_by(2).flat_map(|part| [part, " "]).collect();
         for (name, value) in &attributes {
             let leads =
                 matches!(*name, "src" | "href" | "action" | "formaction" | "srcset" | "poster" | "data" | "xlink:href");

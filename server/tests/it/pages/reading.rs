@@ -33,7 +33,7 @@ async fn a_runs_page_shows_each_recorded_fact() {
             "1 h 12 m",
             "distill/kwt3 @ 9f3c2e1",
             "with changes that were not committed",
-            "<span class=\"tag\">distillation</span>",
+            ">distillation</span>",
             "accuracy",
             "higher is better",
             "0.97",

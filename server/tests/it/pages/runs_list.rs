@@ -109,7 +109,7 @@ async fn a_row_says_what_needs_a_look_and_which_value_is_best() {
     assert_eq!(page.matches("class=\"best\"").count(), 2, "one of each result");
     assert!(row("exp002").contains(&best("0.97")) && row("exp003").contains(&best("0.12")), "{page}");
     assert!(row("exp001").contains("out/a.pt and 1 more not found") && row("exp001").contains("9f3c2e1<"), "{page}");
-    assert!(row("exp004").contains("ended by a signal") && row("exp004").contains("not recorded"), "{page}");
+    assert!(row("exp004").contains(">failed<") && row("exp004").contains("not recorded"), "{page}");
     assert!(row("exp005").contains("exit 2"), "{page}");
     let (head, _) = page.split_once("</thead>").unwrap();
     for (name, direction) in [("accuracy", ", higher is better"), ("val_loss", ", lower is better")] {
