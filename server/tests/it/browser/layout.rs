@@ -1,7 +1,7 @@
 //! No page is wider than its window.
 
 use super::demo::{Demo, Page};
-use super::{Browser, DAY_AND_NIGHT};
+use super::{Browser, DAY_AND_NIGHT, site};
 
 /// What sticks out, if the page can be scrolled sideways.
 const STICKS_OUT: &str = "
@@ -16,6 +16,7 @@ const STICKS_OUT: &str = "
 async fn no_page_is_wider_than_its_window_however_long_its_texts_are() {
     let demo = Demo::new().await;
     let browser = Browser::open(1440, 900, false).await;
+    browser.visit(&format!("{}/signin", site(&demo.server))).await;
     let mut wide = Vec::new();
     for page in demo.pages_of(&demo.long).await {
         page.open(&browser, &demo).await;
