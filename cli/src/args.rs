@@ -2,11 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
 use crate::error::Error;
 use crate::printer;
+
+/// What whoever names no command is told.
+pub const NO_COMMAND: &str = "No command provided. Use `otrace run --intent ... -- <command>`.";
 
 /// What people type.
 #[derive(Debug, Parser)]
@@ -147,6 +150,15 @@ pub fn explain(refusal: &clap::Error) -> ExitCode {
             printer::page(refusal.render().ansi());
             ExitCode::from(2)
         }
+        ErrorKind::UnknownArgument if is_for_run() && is_word(refusal) => {
+            printer::error(&Error::new(NO_COMMAND));
+            ExitCode::FAILURE
+        }
+        ErrorKind::InvalidUtf8 => {
+            let error = Error::new("an argument is not valid UTF-8, and a run is recorded as text");
+            printer::error(&error.with_hint("Put the command into a script, and run that."));
+            ExitCode::from(2)
+        }
         _ => {
             let text = refusal.render().to_string();
             let first = text.split("\n\n").next().unwrap_or_default();
@@ -155,6 +167,16 @@ pub fn explain(refusal: &clap::Error) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Whether the command line is one of `otrace run`. No option comes before it.
+fn is_for_run() -> bool {
+    std::env::args_os().nth(1).is_some_and(|command| command == "run")
+}
+
+/// Whether what is not understood is no option: then it is a command without the `--` before it.
+fn is_word(refusal: &clap::Error) -> bool {
+    matches!(refusal.get(ContextKind::InvalidArg), Some(ContextValue::String(word)) if !word.starts_with('-'))
 }
 
 #[cfg(test)]
@@ -177,5 +199,16 @@ mod tests {
         assert_eq!(args.title.as_deref(), Some("n"));
         assert_eq!(args.tags, ["a", "b"]);
         assert_eq!(args.command, ["ls", "--tag"]);
+    }
+
+    #[test]
+    fn a_command_without_the_dashes_is_told_from_an_unknown_option() {
+        let is_forgotten = |words: &[&str]| {
+            let refusal = Cli::try_parse_from(["otrace", "run", "--intent", "a"].iter().chain(words)).expect_err("no");
+            refusal.kind() == ErrorKind::UnknownArgument && is_word(&refusal)
+        };
+        assert!(is_forgotten(&["python", "train.py"]));
+        assert!(is_forgotten(&["python", "--lr", "3", "--", "x"]));
+        assert!(!is_forgotten(&["--colour", "red"]));
     }
 }

@@ -8,21 +8,28 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use tokio::process::Command;
 use tokio::sync::oneshot;
 
-use crate::clock;
+use crate::capture::stored::{self, Measure};
 use crate::error::{Error, Result};
 use crate::log_tee::{Passed, Tee};
 use crate::signals::{self, Guard};
+use crate::{clock, printer, private_files};
 
 /// What shells answer when a command is not there.
 const NOT_FOUND: i32 = 127;
 /// What they answer when it is there and can't be run.
 const NOT_RUNNABLE: i32 = 126;
+
+/// How long the streams are waited for that others hold open after the command has ended.
+const PATIENCE: Duration = Duration::from_millis(4500);
+/// How long they may take to come to their end when they have been told to: with it, five seconds.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// A command to run, and where to log what it prints.
 #[derive(Debug)]
@@ -56,12 +63,15 @@ pub struct Ended {
     pub not_started: Option<Error>,
 }
 
-/// Runs a command to its end. An error means that it has not been started, for a reason of ours.
+/// Runs a command to its end. An error means that it has not been started, for a reason of ours: from
+/// its start on, nothing but its end counts.
 pub async fn run(launch: Launch<'_>, guard: &mut Guard) -> Result<Ended> {
     let failed = |error: io::Error| Error::new(format!("could not prepare the command: {error}"));
     let (ended, still_running) = io::pipe().map_err(failed)?;
-    let (stdout, stdout_passed) = stream(&launch.stdout_log, &io::stdout(), &ended).map_err(failed)?;
-    let (stderr, stderr_passed) = stream(&launch.stderr_log, &io::stderr(), &ended).map_err(failed)?;
+    let (enough, listening) = io::pipe().map_err(failed)?;
+    let ends = [&ended, &enough];
+    let (stdout, stdout_passed) = stream(&launch.stdout_log, &io::stdout(), ends).map_err(failed)?;
+    let (stderr, stderr_passed) = stream(&launch.stderr_log, &io::stderr(), ends).map_err(failed)?;
     let mut command = Command::new(&launch.command[0]);
     command
         .args(&launch.command[1..])
@@ -91,8 +101,9 @@ pub async fn run(launch: Launch<'_>, guard: &mut Guard) -> Result<Ended> {
     let duration = start.elapsed();
     let finished_at = clock::now();
     drop(still_running);
-    let stdout = passed(stdout_passed).await?;
-    let stderr = passed(stderr_passed).await?;
+    let (stdout, stderr) = last_words(stdout_passed, stderr_passed, listening, guard).await;
+    let stdout = stdout.unwrap_or_else(|| as_logged(launch.stdout_log));
+    let stderr = stderr.unwrap_or_else(|| as_logged(launch.stderr_log));
     Ok(Ended { exit_code, duration, finished_at, stdout, stderr, not_started })
 }
 
@@ -100,22 +111,49 @@ pub async fn run(launch: Launch<'_>, guard: &mut Guard) -> Result<Ended> {
 fn stream(
     log_path: &Path,
     through: &impl AsFd,
-    ended: &io::PipeReader,
+    [ended, enough]: [&io::PipeReader; 2],
 ) -> io::Result<(io::PipeWriter, oneshot::Receiver<Passed>)> {
     let (source, writer) = io::pipe()?;
     let tee = Tee {
         source,
         ended: ended.try_clone()?,
+        enough: enough.try_clone()?,
         // Straight to the descriptor: Rust's own `Stdout` would wait for lines.
         through: File::from(through.as_fd().try_clone_to_owned()?),
         log_path: log_path.to_path_buf(),
-        log: File::create(log_path)?,
+        log: private_files::file(log_path)?,
     };
     Ok((writer, tee.start()?))
 }
 
-async fn passed(receiver: oneshot::Receiver<Passed>) -> Result<Passed> {
-    receiver.await.map_err(|_| Error::new("a log of the command was lost"))
+/// Waits for the streams to close, but neither for long nor against anybody's will.
+async fn last_words(
+    stdout: oneshot::Receiver<Passed>,
+    stderr: oneshot::Receiver<Passed>,
+    listening: io::PipeWriter,
+    guard: &mut Guard,
+) -> (Option<Passed>, Option<Passed>) {
+    let mut both = pin!(async {
+        let (stdout, stderr) = tokio::join!(stdout, stderr);
+        (stdout.ok(), stderr.ok())
+    });
+    tokio::select! {
+        passed = &mut both => return passed,
+        () = tokio::time::sleep(PATIENCE) => {}
+        _ = guard.stop() => {}
+    }
+    drop(listening);
+    tokio::time::timeout(GRACE, both).await.unwrap_or_default()
+}
+
+/// What a stream comes to whose thread does not answer, such as one that waits for a terminal that
+/// is held: what stands in its log.
+fn as_logged(path: PathBuf) -> Passed {
+    let log = stored::measure(path.clone()).unwrap_or_else(|error| {
+        printer::warning(Error::file("read", &path, &error));
+        Measure::default().of_file(path)
+    });
+    Passed { log, in_mid_line: false }
 }
 
 fn exit_code(status: ExitStatus) -> i32 {

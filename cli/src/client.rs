@@ -16,11 +16,15 @@ use tokio_util::io::ReaderStream;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::settings::Settings;
+use crate::settings::{Settings, is_loopback};
 
-/// How long a JSON request may take. Contents have no limit: they can be large.
+/// How long a small request may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a large request may take, besides the time for its size.
+const TRANSFER_TIMEOUT: Duration = Duration::from_mins(1);
+/// Bytes a second: a line that is slower than this counts as broken.
+const SLOWEST: u64 = 64 * 1024;
 /// How much of a content is in memory at a time.
 const CHUNK: usize = 256 * 1024;
 /// How much of a refusal is read: more than any server of ours says.
@@ -84,6 +88,7 @@ impl Client {
             builder = builder.tls_certs_only(std::iter::empty());
         }
         if is_loopback(&settings.api_url) {
+            // A proxy cannot reach what listens on this machine only.
             builder = builder.no_proxy();
         }
         let http =
@@ -117,8 +122,14 @@ impl Client {
 
     /// Replaces everything that a run left behind.
     pub async fn put_details(&self, run: Uuid, details: &RunDetails) -> Result<()> {
-        let path = paths::run_details(&run.to_string());
-        let _: IgnoredAny = self.send(Method::PUT, &path, details).await?;
+        let body = serde_json::to_vec(details)
+            .map_err(|error| Error::new(format!("could not write the run's details as JSON: {error}")))?;
+        let request = self
+            .request(Method::PUT, &paths::run_details(&run.to_string()))
+            .timeout(transfer_timeout(body.len() as u64))
+            .header(CONTENT_TYPE, "application/json")
+            .body(body);
+        let _: IgnoredAny = self.call(request).await?;
         Ok(())
     }
 
@@ -131,6 +142,7 @@ impl Client {
             .put(format!("{}{}", self.base, paths::content(&digest)))
             .header(CONTENT_TYPE, "application/octet-stream")
             .header(CONTENT_LENGTH, size)
+            .timeout(transfer_timeout(size))
             .body(Body::wrap_stream(ReaderStream::with_capacity(open, CHUNK)));
         let _: IgnoredAny = self.call(request).await?;
         Ok(())
@@ -163,8 +175,10 @@ impl Client {
 
     fn unreachable(&self, error: &reqwest::Error) -> Error {
         let cause = if error.is_timeout() { "it did not answer in time".to_owned() } else { root_cause(error) };
-        Error::new(format!("could not reach the Trace server at {}: {cause}", self.base))
-            .with_hint("Start it with `otrace-server`, or set TRACE_API_URL to where it is.")
+        let told = Error::new(format!("could not reach the Trace server at {}: {cause}", self.base))
+            .with_hint("Start it with `otrace-server`, or set TRACE_API_URL to where it is.");
+        // A connection that broke may have broken because of what was sent on it.
+        if error.is_timeout() || error.is_connect() { told.unreachable() } else { told }
     }
 
     async fn refusal(&self, mut response: Response) -> Error {
@@ -221,10 +235,16 @@ fn root_cause(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
-/// A proxy cannot reach what listens on this machine only.
-fn is_loopback(url: &str) -> bool {
-    reqwest::Url::parse(url).is_ok_and(|url| {
-        matches!(url.host_str(), Some("localhost" | "[::1]"))
-            || url.host_str().is_some_and(|host| host.starts_with("127."))
-    })
+/// How long a request with a body of this size may take.
+fn transfer_timeout(size: u64) -> Duration {
+    TRANSFER_TIMEOUT + Duration::from_secs(size / SLOWEST)
+}
+
+#[cfg(test)]
+impl Client {
+    /// A client without a key.
+    pub fn at(base: &str) -> Self {
+        let http = reqwest::Client::builder().no_proxy().tls_certs_only(std::iter::empty()).build().expect("a client");
+        Self { http, base: base.to_owned() }
+    }
 }

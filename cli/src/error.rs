@@ -10,18 +10,30 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub struct Error {
     message: String,
     hint: Option<String>,
+    is_unreachable: bool,
 }
 
 impl Error {
     /// A failure, said in words that a person can act on.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None }
+        Self { message: message.into(), hint: None, is_unreachable: false }
     }
 
     /// Adds a sentence that says what to do.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Marks a failure to get through to the server at all: the next request would fail likewise.
+    pub fn unreachable(mut self) -> Self {
+        self.is_unreachable = true;
+        self
+    }
+
+    /// Whether the server could not be got through to.
+    pub fn is_unreachable(&self) -> bool {
+        self.is_unreachable
     }
 
     /// Puts what was being done in front of what went wrong.

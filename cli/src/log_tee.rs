@@ -16,8 +16,8 @@ use crate::capture::stored::{self, Measure, StoredFile};
 use crate::printer;
 
 const BUFFER: usize = 64 * 1024;
-/// A background process can hold the stream open after the command has ended. It is listened to for
-/// as long as it goes on talking, with pauses of at most this many milliseconds.
+/// A background process can hold the stream open after the command has ended. It is listened to until
+/// it pauses for this many milliseconds, or until there has been enough of it.
 const LAST_WORDS: u16 = 1000;
 
 /// A stream on its way through.
@@ -26,12 +26,22 @@ pub struct Tee {
     pub source: PipeReader,
     /// Comes to its end when the command has ended.
     pub ended: PipeReader,
+    /// Comes to its end when there has been enough of what follows the command's end.
+    pub enough: PipeReader,
     /// Our own stream, to which everything is passed on.
     pub through: File,
     /// Where the log is.
     pub log_path: PathBuf,
     /// The log.
     pub log: File,
+}
+
+/// How far a stream has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Running,
+    CommandEnded,
+    LastRead,
 }
 
 /// What has passed through.
@@ -58,9 +68,9 @@ impl Tee {
         let mut measure = Measure::default();
         let mut last = b'\n';
         let mut log_failed = false;
-        let mut command_ended = false;
+        let mut phase = Phase::Running;
         let mut buffer = vec![0; BUFFER];
-        while self.has_more(&mut command_ended) {
+        while self.has_more(&mut phase) {
             let bytes = match self.source.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(length) => &buffer[..length],
@@ -91,18 +101,31 @@ impl Tee {
     }
 
     /// Waits for output; false when there will be none that is worth waiting for.
-    fn has_more(&self, command_ended: &mut bool) -> bool {
+    fn has_more(&self, phase: &mut Phase) -> bool {
+        if *phase == Phase::LastRead {
+            return false;
+        }
         let source = PollFd::new(self.source.as_fd(), PollFlags::POLLIN);
-        if !*command_ended {
+        if *phase == Phase::Running {
             let ended = PollFd::new(self.ended.as_fd(), PollFlags::POLLIN);
             let mut streams = [source.clone(), ended];
             let ready = wait(&mut streams, PollTimeout::NONE);
             if !ready || streams[0].any() != Some(false) {
                 return true;
             }
-            *command_ended = true;
+            *phase = Phase::CommandEnded;
         }
-        wait(&mut [source], LAST_WORDS.into())
+        let enough = PollFd::new(self.enough.as_fd(), PollFlags::POLLIN);
+        let mut streams = [source, enough];
+        if !wait(&mut streams, LAST_WORDS.into()) {
+            return false;
+        }
+        if streams[1].any() == Some(false) {
+            return true;
+        }
+        // What the command itself has left in the pipe fits into one read.
+        *phase = Phase::LastRead;
+        streams[0].any() != Some(false)
     }
 }
 

@@ -19,6 +19,7 @@ mod error;
 mod log_tee;
 mod outputs;
 mod printer;
+mod private_files;
 mod prompts;
 mod run_spec;
 mod saved_login;

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use otrace_wire::identity::WhoamiProject;
@@ -49,6 +50,14 @@ impl fmt::Debug for ApiKey {
     }
 }
 
+/// Where a setting was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Flag,
+    Environment,
+    EnvFile,
+}
+
 /// The settings in force.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -82,28 +91,40 @@ impl Settings {
         env_file: &HashMap<String, String>,
         saved: Option<SavedLogin>,
     ) -> Result<Self> {
-        let set = |flag: &Option<String>, name: &str| {
-            let given = |value: &String| !value.trim().is_empty();
-            let value = flag.clone().filter(given);
-            let value = value.or_else(|| environment(name).filter(given));
-            let value = value.or_else(|| env_file.get(name).cloned().filter(given));
-            value.map(|value| value.trim().to_owned())
+        let sourced = |flag: Option<&String>, name: &str| {
+            let from = |source: Source, value: Option<String>| {
+                let value = value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+                value.map(|value| (value, source))
+            };
+            from(Source::Flag, flag.cloned())
+                .or_else(|| from(Source::Environment, environment(name)))
+                .or_else(|| from(Source::EnvFile, env_file.get(name).cloned()))
         };
+        let set = |name: &str| sourced(None, name).map(|(value, _)| value);
         let saved_url = saved.as_ref().map(|login| login.api_url.clone());
         let key = |text: Option<String>| text.as_deref().map(ApiKey::new).transpose();
-        let api_url = set(&flags.api_url, "TRACE_API_URL").or(saved_url).unwrap_or_else(|| DEFAULT_API_URL.to_owned());
-        let api_url = base_url(&api_url)?;
-        // A saved key is for the server that it was saved with: a `.env` in some cloned repository
-        // must not be able to send it elsewhere.
+        let (given_url, url_source) = sourced(flags.api_url.as_ref(), "TRACE_API_URL").unzip();
+        let (given_key, key_source) = sourced(flags.api_key.as_ref(), "TRACE_API_KEY").unzip();
+        let api_url = base_url(&given_url.or(saved_url).unwrap_or_else(|| DEFAULT_API_URL.to_owned()))?;
+        // A `.env` in some cloned repository may name a server for its own key, but not for the key
+        // that this person's shell holds for another one.
+        let is_lured = url_source == Some(Source::EnvFile) && key_source == Some(Source::Environment);
+        if is_lured && !is_loopback(&api_url) {
+            return Err(Error::new(format!(
+                ".env names the server {api_url}, but the API key comes from elsewhere; \
+                 set TRACE_API_URL in your shell too, or keep both in .env"
+            )));
+        }
+        // For the same reason a saved key is for the server that it was saved with.
         let (saved_here, saved_for) = match saved {
             Some(login) if login.api_url.trim_end_matches('/') == api_url => (Some(login.api_key), None),
             other => (None, other.map(|login| login.api_url)),
         };
         Ok(Self {
             api_url,
-            project_id: set(&None, "TRACE_PROJECT_ID"),
-            project_name: set(&None, "TRACE_PROJECT_NAME"),
-            given_key: key(set(&flags.api_key, "TRACE_API_KEY"))?,
+            project_id: set("TRACE_PROJECT_ID"),
+            project_name: set("TRACE_PROJECT_NAME"),
+            given_key: key(given_key)?,
             saved_key: key(saved_here)?,
             saved_for,
         })
@@ -154,6 +175,14 @@ fn contradiction(setting: &str, set: Option<&String>, actual: &str, project: &Wh
 pub fn saved_login_path() -> Option<PathBuf> {
     let folder = |name| std::env::var_os(name).map(PathBuf::from);
     saved_login::path(folder("XDG_CONFIG_HOME"), folder("HOME"))
+}
+
+/// Whether a server's address is on this machine, whatever a name server says.
+pub fn is_loopback(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else { return false };
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn base_url(text: &str) -> Result<String> {

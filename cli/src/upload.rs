@@ -1,6 +1,7 @@
 //! Sending contents: each distinct one once, a few at a time, streamed from our own copies.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 
 use futures_util::{StreamExt as _, stream};
 use otrace_wire::{RunDetails, Sha256Digest};
@@ -32,23 +33,54 @@ impl Unsent {
     }
 }
 
-/// Sends the contents of these files.
+/// Sends the contents of these files. When the server can't be got through to, none of the rest is
+/// tried: each would wait as long, in vain.
 pub async fn contents(client: &Client, files: &[StoredFile]) -> Unsent {
     let distinct: BTreeMap<_, _> = files.iter().map(|file| (file.digest, file)).collect();
-    let answers: Vec<_> = stream::iter(distinct.into_values())
+    let mut unsent = Unsent { digests: distinct.keys().copied().collect(), reason: None };
+    let sending = stream::iter(distinct.into_values())
         .map(|file| async move {
             let answer = client.put_content(file.digest, file.size, &file.path).await;
             (file.digest, answer)
         })
-        .buffer_unordered(AT_ONCE)
-        .collect()
-        .await;
-    let mut unsent = Unsent::default();
-    for (digest, answer) in answers {
-        if let Err(error) = answer {
-            unsent.digests.insert(digest);
-            unsent.reason.get_or_insert(error);
+        .buffer_unordered(AT_ONCE);
+    let mut sending = pin!(sending);
+    while let Some((digest, answer)) = sending.next().await {
+        let Err(error) = answer else {
+            unsent.digests.remove(&digest);
+            continue;
+        };
+        let is_over = error.is_unreachable();
+        unsent.reason.get_or_insert(error);
+        if is_over {
+            break;
         }
     }
     unsent
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::capture::stored;
+
+    #[tokio::test]
+    async fn nothing_more_is_tried_once_the_server_is_gone() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        drop(listener);
+        let folder = tempfile::tempdir().expect("a folder");
+        let files: Vec<_> = (0..20)
+            .map(|number| {
+                let path = folder.path().join(number.to_string());
+                std::fs::write(&path, number.to_string()).expect("written");
+                stored::measure(path).expect("measured")
+            })
+            .collect();
+        let unsent = contents(&Client::at(&url), &files).await;
+        assert_eq!(unsent.digests.len(), files.len());
+        assert!(unsent.reason.is_some_and(|reason| reason.is_unreachable()));
+    }
 }

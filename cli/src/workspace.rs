@@ -3,15 +3,17 @@
 //! `.trace/` holds what runs leave on this machine, and ignores itself in git: the user's own
 //! `.gitignore` and `.env` are never touched.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use nix::libc::O_NOFOLLOW;
 use otrace_wire::ExperimentId;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::private_files;
 
 /// What coding agents read to learn the workflow.
 pub const AGENTS_FILE: &str = "TRACE_FOR_AGENTS.md";
@@ -77,26 +79,28 @@ impl Workspace {
         path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().into_owned()
     }
 
-    /// Makes `.trace/` and its folders, where they are not there yet.
+    /// Makes `.trace/` and its folders, where they are not there yet. Logs and diffs can hold secrets:
+    /// they are for their owner.
     pub fn prepare(&self) -> Result<()> {
         let trace = self.trace_dir();
-        let made = || -> io::Result<()> {
-            // Logs and diffs can hold secrets: the folder is for its owner.
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(&trace)?;
-            for folder in FOLDERS {
-                fs::create_dir_all(trace.join(folder))?;
-            }
-            write_if_absent(&trace.join(".gitignore"), "*\n")?;
-            Ok(())
-        };
-        made().map_err(|error| Error::file("prepare", &trace, &error))
+        private_files::folder(&trace)?;
+        for folder in FOLDERS {
+            private_files::folder(&trace.join(folder))?;
+        }
+        let path = trace.join(".gitignore");
+        write_if_absent(private_files::new_file(&path), "*\n").map_err(|error| Error::file("write", &path, &error))
     }
 
     /// Writes what `otrace init` leaves beside `.trace/`; with `force` also over what is there.
     pub fn write_guides(&self, force: bool) -> Result<()> {
         for (name, text) in [(AGENTS_FILE, AGENTS_TEXT), (IGNORE_FILE, IGNORE_TEXT)] {
             let path = self.root.join(name);
-            let written = if force { fs::write(&path, text) } else { write_if_absent(&path, text) };
+            if force && path.is_symlink() {
+                return Err(Error::new(format!("{} is a link, which is not written through", path.display()))
+                    .with_hint("Move it away first."));
+            }
+            let written =
+                if force { overwrite(&path, text) } else { write_if_absent(fs::File::create_new(&path), text) };
             written.map_err(|error| Error::file("write", &path, &error))?;
         }
         Ok(())
@@ -113,7 +117,48 @@ impl Workspace {
     /// Makes a run the active one.
     pub fn set_active_experiment(&self, experiment: ExperimentId, run: Uuid) -> Result<()> {
         let path = self.active_experiment_path();
-        fs::write(&path, format!("{experiment}\n{run}\n")).map_err(|error| Error::file("write", &path, &error))
+        private_files::file(&path)
+            .and_then(|mut file| write!(file, "{experiment}\n{run}\n"))
+            .map_err(|error| Error::file("write", &path, &error))
+    }
+
+    /// Finds the name for the files that a run leaves in `.trace/`, and takes it: `exp001`, or a longer
+    /// one if a run of another project or server has left files of that name here.
+    pub fn claim_name(&self, experiment: ExperimentId, run: Uuid) -> Result<String> {
+        let (name, id) = (experiment.to_string(), run.simple().to_string());
+        // The id begins with its time: in the end only all of it is sure to be new.
+        let (short, full) = (format!("{name}-{}", &id[..8]), format!("{name}-{id}"));
+        for name in [name, short, full] {
+            if self.is_taken(&name) {
+                continue;
+            }
+            let log = self.stdout_log(&name);
+            match private_files::new_file(&log) {
+                Ok(_) => return Ok(name),
+                // Another run has been quicker.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::file("write", &log, &error)),
+            }
+        }
+        Err(Error::new(format!("{TRACE_DIR} has files of this run already: {experiment} ({run})")))
+    }
+
+    /// Where the standard output of the run with this name is kept.
+    pub fn stdout_log(&self, name: &str) -> PathBuf {
+        self.trace_dir().join("logs").join(format!("{name}.stdout.log"))
+    }
+
+    /// Whether any file or folder in `.trace/` has this name, or begins with it and a full stop.
+    fn is_taken(&self, name: &str) -> bool {
+        let has_name = |entry: fs::DirEntry| {
+            let entry = entry.file_name();
+            let rest = entry.to_str().and_then(|entry| entry.strip_prefix(name));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        FOLDERS
+            .into_iter()
+            .filter_map(|folder| fs::read_dir(self.trace_dir().join(folder)).ok())
+            .any(|entries| entries.flatten().any(has_name))
     }
 
     fn active_experiment_path(&self) -> PathBuf {
@@ -121,8 +166,13 @@ impl Workspace {
     }
 }
 
-fn write_if_absent(path: &Path, text: &str) -> io::Result<()> {
-    match fs::File::create_new(path) {
+fn overwrite(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).custom_flags(O_NOFOLLOW).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+fn write_if_absent(made: io::Result<fs::File>, text: &str) -> io::Result<()> {
+    match made {
         Ok(mut file) => file.write_all(text.as_bytes()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
@@ -142,6 +192,41 @@ mod tests {
         let run = Uuid::now_v7();
         workspace.set_active_experiment(ExperimentId::new(7), run).expect("set");
         assert_eq!(workspace.active_experiment(), Some(run));
+    }
+
+    #[test]
+    fn no_two_runs_have_one_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let workspace = Workspace::at(folder.path());
+        workspace.prepare().expect("prepared");
+        let run = Uuid::now_v7();
+        let claim = |number| workspace.claim_name(ExperimentId::new(number), run).expect("a name");
+        let id = run.simple().to_string();
+        assert_eq!(claim(1), "exp001");
+        assert_eq!(claim(1), format!("exp001-{}", &id[..8]));
+        assert_eq!(claim(1), format!("exp001-{id}"));
+        assert_eq!(claim(100), "exp100");
+        fs::create_dir(folder.path().join(".trace/snapshots/exp002")).expect("made");
+        assert_eq!(claim(2), format!("exp002-{}", &id[..8]));
+    }
+
+    #[test]
+    fn a_trace_folder_that_is_a_link_is_refused() {
+        let (folder, elsewhere) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        std::os::unix::fs::symlink(elsewhere.path(), folder.path().join(TRACE_DIR)).expect("linked");
+        assert!(Workspace::at(folder.path()).prepare().is_err());
+        assert_eq!(elsewhere.path().read_dir().expect("read").count(), 0);
+    }
+
+    #[test]
+    fn a_guide_is_not_written_through_a_link() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = folder.path().join("target");
+        fs::write(&target, "theirs").expect("written");
+        std::os::unix::fs::symlink(&target, folder.path().join(IGNORE_FILE)).expect("linked");
+        let error = Workspace::at(folder.path()).write_guides(true).expect_err("a link").to_string();
+        assert!(error.contains("is a link"), "{error}");
+        assert_eq!(fs::read_to_string(&target).expect("read"), "theirs");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Declared paths and globs, and the files that they come to.
 //!
 //! A declared path may lie anywhere; but nothing found *below the workspace* is taken if it is a
-//! symbolic link that leads out of it, and only regular files are ever taken.
+//! symbolic link that leads out of it, nothing in a directory elsewhere if it leads out of that
+//! directory, and only regular files are ever taken.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -79,7 +80,7 @@ impl Expansion<'_> {
         // A file may well be named `loss[1].csv`.
         if literal.symlink_metadata().is_ok() {
             if literal.is_dir() && self.stays_inside(&literal) {
-                self.walk(&literal, &mut files);
+                self.walk_all(&literal, &mut files);
             } else if self.is_takeable(&literal) {
                 files.push(literal);
             }
@@ -90,7 +91,7 @@ impl Expansion<'_> {
                 continue;
             }
             if path.is_dir() && self.stays_inside(&path) {
-                self.walk(&path, &mut files);
+                self.walk_all(&path, &mut files);
             } else if self.is_takeable(&path) {
                 files.push(path);
             }
@@ -105,9 +106,16 @@ impl Expansion<'_> {
         glob::glob_with(&absolute, GLOB).map_or_else(|_| Vec::new(), |paths| paths.flatten().collect())
     }
 
-    /// The files below a directory, in the order of their names. Links to directories are not
-    /// followed: they could go round in circles.
-    fn walk(&self, directory: &Path, files: &mut Vec<PathBuf>) {
+    /// The files below a directory that was declared.
+    fn walk_all(&self, directory: &Path, files: &mut Vec<PathBuf>) {
+        let Ok(place) = directory.canonicalize() else { return };
+        let bounds = if self.is_outside(directory) { place.as_path() } else { self.workspace.root() };
+        self.walk(directory, bounds, files);
+    }
+
+    /// They come in the order of their names. Links to directories are not followed: they could go
+    /// round in circles.
+    fn walk(&self, directory: &Path, bounds: &Path, files: &mut Vec<PathBuf>) {
         let Ok(entries) = fs::read_dir(directory) else { return };
         let paths: BTreeSet<_> = entries.flatten().map(|entry| entry.path()).collect();
         for path in paths {
@@ -115,8 +123,8 @@ impl Expansion<'_> {
                 continue;
             }
             if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
-                self.walk(&path, files);
-            } else if self.is_takeable(&path) {
+                self.walk(&path, bounds, files);
+            } else if path.is_file() && leads_into(&path, bounds) {
                 files.push(path);
             }
         }
@@ -132,13 +140,18 @@ impl Expansion<'_> {
     }
 
     fn stays_inside(&self, path: &Path) -> bool {
-        let root = self.workspace.root();
-        let goes_up = path.components().any(|part| part == Component::ParentDir);
-        if goes_up || !path.starts_with(root) {
-            return true;
-        }
-        path.canonicalize().is_ok_and(|target| target.starts_with(root))
+        self.is_outside(path) || leads_into(path, self.workspace.root())
     }
+
+    /// Whether a path was declared as one from elsewhere.
+    fn is_outside(&self, path: &Path) -> bool {
+        path.components().any(|part| part == Component::ParentDir) || !path.starts_with(self.workspace.root())
+    }
+}
+
+/// Whether a path, with all links followed, is one below a directory.
+fn leads_into(path: &Path, directory: &Path) -> bool {
+    path.canonicalize().is_ok_and(|target| target.starts_with(directory))
 }
 
 #[cfg(test)]

@@ -4,15 +4,14 @@
 //! all fine: they are recorded as such. Git is run so that it changes nothing, asks nothing and
 //! runs nothing that the repository brings along (hooks, monitors, external diffs).
 
-use std::fs::File;
 use std::path::Path;
 use std::process::Stdio;
 
 use tokio::process::Command;
 
 use crate::capture::stored::{self, StoredFile};
-use crate::printer;
 use crate::workspace::{AGENTS_FILE, IGNORE_FILE};
+use crate::{printer, private_files};
 
 /// Where the repository stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -106,7 +105,7 @@ fn without_password(remote: &str) -> String {
 
 async fn diff(root: &Path, target: &Path, which: &[&str]) -> Option<StoredFile> {
     // Git writes into the file itself: a diff can be larger than memory.
-    let file = File::create(target).ok()?;
+    let file = private_files::file(target).ok()?;
     let mut git = git(root);
     git.args(["diff", "--binary", "--no-ext-diff", "--no-textconv", "--no-color"]);
     git.args(["--no-relative", "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/"]);

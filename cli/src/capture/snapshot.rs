@@ -1,11 +1,11 @@
 //! The state that a command runs on: repository, dependencies, machine.
 //!
 //! Git is asked while the server is asked for a run, so its diffs get their final names only once
-//! the run has its number.
+//! the run has its number, and its files their name.
 
 use std::path::{Path, PathBuf};
 
-use otrace_wire::{ExperimentId, Snapshot, SnapshotFile};
+use otrace_wire::{Snapshot, SnapshotFile};
 use uuid::Uuid;
 
 use crate::capture::dependencies::{self, Dependency};
@@ -41,6 +41,14 @@ pub async fn begin(workspace: &Workspace, run: Uuid) -> Beginning {
     Beginning { git, diffs }
 }
 
+/// Throws away what was begun for a run that there will not be.
+pub fn discard(workspace: &Workspace, run: Uuid) {
+    let (dirty, staged) = diff_paths(&workspace.trace_dir().join("snapshots"), &run.to_string());
+    for diff in [dirty, staged] {
+        let _ = std::fs::remove_file(diff);
+    }
+}
+
 impl Beginning {
     /// Throws the diffs away: there will be no run.
     pub fn discard(self) {
@@ -49,14 +57,14 @@ impl Beginning {
         }
     }
 
-    /// Adds the rest, now that the run has its number.
-    pub fn complete(self, workspace: &Workspace, experiment: ExperimentId) -> Result<State> {
+    /// Adds the rest, now that the run's files have a name.
+    pub fn complete(self, workspace: &Workspace, name: &str) -> Result<State> {
         let folder = workspace.trace_dir().join("snapshots");
-        let (dirty, staged) = diff_paths(&folder, &experiment.to_string());
+        let (dirty, staged) = diff_paths(&folder, name);
         Ok(State {
             git: self.git,
             diffs: Diffs { dirty: rename(self.diffs.dirty, dirty)?, staged: rename(self.diffs.staged, staged)? },
-            dependencies: dependencies::capture(workspace.root(), &folder.join(experiment.to_string())),
+            dependencies: dependencies::capture(workspace.root(), &folder.join(name)),
             machine: machine::describe(),
         })
     }

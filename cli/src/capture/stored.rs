@@ -1,11 +1,13 @@
 //! Files by their content: copied into `.trace/` and hashed in one pass.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use otrace_wire::Sha256Digest;
 use sha2::{Digest as _, Sha256};
+
+use crate::private_files;
 
 /// How much of a file is in memory at a time.
 const BUFFER: usize = 1024 * 1024;
@@ -52,9 +54,9 @@ impl Measure {
 /// meanwhile can't disagree with it.
 pub fn copy(source: &Path, target: PathBuf) -> io::Result<StoredFile> {
     if let Some(folder) = target.parent() {
-        fs::create_dir_all(folder)?;
+        private_files::folders(folder)?;
     }
-    let mut copy = File::create(&target)?;
+    let mut copy = private_files::file(&target)?;
     let measure = pass(File::open(source)?, &mut copy)?;
     Ok(measure.of_file(target))
 }
@@ -83,6 +85,8 @@ fn pass(mut from: impl Read, to: &mut impl Write) -> io::Result<Measure> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -62,6 +62,40 @@ fn a_saved_key_is_sent_to_no_other_server() {
 }
 
 #[test]
+fn a_key_of_the_shell_is_sent_to_no_server_that_env_names() {
+    let named = [("TRACE_API_URL", "https://elsewhere.example")];
+    let key = [("TRACE_API_KEY", "trc_env")];
+    let none = flags(None, None);
+    let error = resolve(&none, &key, &named, None).expect_err("refused").to_string();
+    assert_eq!(
+        error,
+        ".env names the server https://elsewhere.example, but the API key comes from elsewhere; \
+         set TRACE_API_URL in your shell too, or keep both in .env"
+    );
+
+    let both = [named[0], ("TRACE_API_KEY", "trc_file")];
+    assert_eq!(key_of(&resolve(&none, &[], &both, None).expect("settings")), "trc_file");
+    let flagged = flags(None, Some("trc_flag"));
+    assert_eq!(key_of(&resolve(&flagged, &key, &named, None).expect("settings")), "trc_flag");
+    let in_shell = [named[0], key[0]];
+    assert_eq!(key_of(&resolve(&none, &in_shell, &named, None).expect("settings")), "trc_env");
+    let saved_there = Some(("https://elsewhere.example", "trc_saved"));
+    assert_eq!(key_of(&resolve(&none, &[], &named, saved_there).expect("settings")), "trc_saved");
+    let here = [("TRACE_API_URL", "http://127.0.0.1:8000")];
+    assert_eq!(key_of(&resolve(&none, &key, &here, None).expect("settings")), "trc_env");
+}
+
+#[test]
+fn only_this_machine_is_loopback() {
+    for url in ["http://localhost:8000", "http://127.0.0.1", "http://127.9.9.9:1", "http://[::1]:8000"] {
+        assert!(is_loopback(url), "{url}");
+    }
+    for url in ["http://127.evil.example", "http://localhost.evil.example", "http://localhost@h", "http://[::2]"] {
+        assert!(!is_loopback(url), "{url}");
+    }
+}
+
+#[test]
 fn an_address_that_is_none_is_refused_with_an_example() {
     for url in ["localhost:8000", "ftp://host", "nonsense", "http://h/?q=1", "http://"] {
         let error = resolve(&flags(Some(url), None), &[], &[], None).expect_err(url).to_string();

@@ -1,7 +1,9 @@
 //! Bad input: one line that says what to do, exit code 1, and the command has not started.
 
+use std::ffi::OsStr;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt as _;
 use std::process::Stdio;
 
 use otrace_server::testing::TestServer;
@@ -47,9 +49,26 @@ async fn a_run_without_a_command_is_told_how_to_give_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_at_all_names_all_that_is_missing() {
-    let answer = Workspace::new().otrace(&["run"]).await;
-    assert!(answer.failed_in_one_line().contains("command (after --)"), "{}", answer.stderr);
+async fn a_forgotten_pair_of_dashes_is_told_as_a_missing_command() {
+    let workspace = Workspace::new();
+    let expected = "otrace: No command provided. Use `otrace run --intent ... -- <command>`.";
+    assert_eq!(workspace.otrace(&["run"]).await.failed_in_one_line(), expected);
+    for command in [&["touch", "marker"][..], &["touch", "--no-create", "marker"]] {
+        let args = [&["run"][..], &COMPLETE, command].concat();
+        assert_eq!(workspace.otrace(&args).await.failed_in_one_line(), expected, "{args:?}");
+    }
+    assert!(!workspace.has("marker") && !workspace.has(".trace"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_argument_that_is_no_text_is_told_in_one_line() {
+    let workspace = Workspace::new();
+    let mut command = workspace.command(&["run", "--intent", "i", "--", "touch"]);
+    command.arg(OsStr::from_bytes(b"mark\xff"));
+    let output = command.output().await.expect("otrace runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), stderr.lines().count()), (Some(2), 1), "{stderr}");
+    assert!(stderr.contains("not valid UTF-8"), "{stderr}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,8 +159,7 @@ async fn an_unknown_option_or_command_is_told_in_one_line() {
     let workspace = Workspace::new();
     assert_usage_error(&workspace.otrace(&["run", "--colour", "red", "--", "touch", "marker"]).await);
     assert_usage_error(&workspace.otrace(&["fly"]).await);
-    // Without the dashes, options of the command would be taken for ours.
-    assert_usage_error(&workspace.otrace(&["run", "--intent", "i", "touch", "marker"]).await);
+    assert_usage_error(&workspace.otrace(&["init", "touch"]).await);
     assert!(!workspace.has("marker"));
 }
 

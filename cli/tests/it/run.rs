@@ -131,10 +131,16 @@ async fn an_active_experiment_of_another_project_is_no_obstacle() {
     let first = server.project("first").await;
     let second = server.project("second").await;
     let workspace = Workspace::with_key(&server, &first.key);
-    workspace.run("true").await.succeeded();
+    workspace.run("echo first").await.succeeded();
     let workspace = workspace.set("TRACE_API_KEY", &second.key);
-    workspace.run("true").await.succeeded();
+    let answer = workspace.run("echo second").await.succeeded();
     assert_eq!(run_count(&server, &second.key).await, 1);
+
+    // Both runs are exp001, each in its project; neither's files take the other's place.
+    assert_eq!(workspace.read(".trace/logs/exp001.stdout.log"), "first\n");
+    let line = answer.stdout.lines().find_map(|line| line.strip_prefix("Stdout log: ")).expect("a log");
+    assert!(line.starts_with(".trace/logs/exp001-"), "{line}");
+    assert_eq!(workspace.read(line), "second\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,20 +163,46 @@ async fn a_command_that_is_not_there_is_a_failed_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_termination_reaches_the_command_and_is_recorded() {
+async fn a_signal_to_us_reaches_the_command_and_is_recorded() {
     let server = TestServer::start().await;
     let project = server.project("wake-word").await;
     let workspace = Workspace::with_key(&server, &project.key);
-    let script = "trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done";
+    let script = "trap 'exit 7' TERM INT USR1 USR2; echo ready; while :; do sleep 0.05; done";
     let args = ["run", "--intent", "i", "--setup", "s", "--expect-log", "x", "--", "sh", "-c", script];
-    let mut child = workspace.command(&args).spawn().expect("started");
-    let mut lines = BufReader::new(child.stdout.take().expect("an output")).lines();
-    while lines.next_line().await.expect("read").expect("more lines") != "ready" {}
-    let pid = i32::try_from(child.id().expect("an id")).expect("a pid");
-    kill(Pid::from_raw(pid), Signal::SIGTERM).expect("signalled");
-    while lines.next_line().await.expect("read").is_some() {}
-    assert_eq!(child.wait().await.expect("ended").code(), Some(7));
-    assert_eq!(recorded(&server, &project.key, "exp001").await["exit_code"], 7);
+    let mut signals = vec![Signal::SIGTERM, Signal::SIGUSR1, Signal::SIGUSR2];
+    if !ignores_interrupts() {
+        signals.push(Signal::SIGINT);
+    }
+    for (number, signal) in (1..).zip(signals) {
+        // In a group of its own, no terminal's foreground: so nobody else tells the command.
+        let mut child = workspace.command(&args).process_group(0).spawn().expect("started");
+        let mut lines = BufReader::new(child.stdout.take().expect("an output")).lines();
+        while lines.next_line().await.expect("read").expect("more lines") != "ready" {}
+        let pid = i32::try_from(child.id().expect("an id")).expect("a pid");
+        kill(Pid::from_raw(pid), signal).expect("signalled");
+        while lines.next_line().await.expect("read").is_some() {}
+        assert_eq!(child.wait().await.expect("ended").code(), Some(7), "{signal}");
+        assert_eq!(recorded(&server, &project.key, &format!("exp{number:03}")).await["exit_code"], 7);
+    }
+}
+
+/// Whether the tests themselves run as a shell's background job.
+fn ignores_interrupts() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or("0");
+    u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 2 != 0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_background_process_that_goes_on_talking_does_not_hold_the_run_open() {
+    let server = TestServer::start().await;
+    let project = server.project("wake-word").await;
+    let workspace = Workspace::with_key(&server, &project.key);
+    let start = Instant::now();
+    let script = "(for i in $(seq 300); do echo more; sleep 0.1; done) & echo started";
+    workspace.run_with(&["--expect-log", "x"], script).await.succeeded();
+    assert!(start.elapsed() < Duration::from_secs(20));
+    assert!(workspace.read(".trace/logs/exp001.stdout.log").contains("started\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -65,6 +65,19 @@ fn a_path_outside_can_be_declared_by_name() {
 }
 
 #[test]
+fn a_link_out_of_a_directory_elsewhere_is_not_followed() {
+    let (_folder, workspace) = workspace(&[]);
+    let (elsewhere, secret) = (tempfile::tempdir().expect("a folder"), tempfile::NamedTempFile::new().expect("a file"));
+    fs::create_dir(elsewhere.path().join("deep")).expect("made");
+    fs::write(elsewhere.path().join("real.txt"), "real").expect("written");
+    symlink("../real.txt", elsewhere.path().join("deep/alias.txt")).expect("linked");
+    symlink(secret.path(), elsewhere.path().join("deep/secret.txt")).expect("linked");
+    let (files, _) = found(&workspace, &[elsewhere.path().to_str().expect("text")]);
+    let names: Vec<_> = files.iter().filter_map(|file| Path::new(file).file_name()).collect();
+    assert_eq!(names, ["alias.txt", "real.txt"]);
+}
+
+#[test]
 fn a_name_with_brackets_is_a_name_first() {
     let (_folder, workspace) = workspace(&["loss[1].csv"]);
     assert_eq!(found(&workspace, &["loss[1].csv"]).0, ["loss[1].csv"]);

@@ -8,8 +8,12 @@ mod requested;
 mod sending;
 mod summary;
 
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use nix::sys::signal::Signal;
 use otrace_wire::{CreateRun, ExperimentId, Run, RunOutcome, RunStatus};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -30,6 +34,9 @@ use crate::{clock, printer, prompts};
 use requested::Requested;
 use sending::Background;
 
+/// How long the server is waited for once somebody has interrupted us.
+const LAST_REQUEST: Duration = Duration::from_secs(2);
+
 /// A run that the server has a record of.
 #[derive(Clone)]
 struct Session {
@@ -39,6 +46,8 @@ struct Session {
     spec: RunSpec,
     id: Uuid,
     experiment: ExperimentId,
+    /// What its files in `.trace/` are called: after the experiment, if no other run has that name.
+    name: String,
 }
 
 /// Does all of it, and answers with the command's own exit code.
@@ -53,11 +62,24 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
     let client = Client::new(&settings)?;
     workspace.prepare()?;
     let python = tokio::spawn(machine::python_version());
-    let (run, beginning) = register(&client, &settings, &workspace, &requested.spec).await?;
+    let id = Uuid::now_v7();
+    let mut guard = Guard::install().map_err(|error| Error::new(format!("could not prepare for signals: {error}")))?;
+    let (run, beginning) = tokio::select! {
+        registered = register(&client, &settings, &workspace, &requested.spec, id) => registered?,
+        signal = guard.stop() => return Ok(interrupted(&client, &workspace, id, signal).await),
+    };
     save_spec(&requested);
-    let session =
-        Session { client, settings, workspace, spec: requested.spec, id: run.id, experiment: run.experiment_id };
-    let recorded = session.record(beginning, python).await;
+    let experiment = run.experiment_id;
+    let claimed = workspace.claim_name(experiment, run.id);
+    let name = claimed.as_ref().map_or_else(|_| experiment.to_string(), Clone::clone);
+    let session = Session { client, settings, workspace, spec: requested.spec, id: run.id, experiment, name };
+    let recorded = match claimed {
+        Ok(_) => session.record(beginning, python, &mut guard).await,
+        Err(error) => {
+            beginning.discard();
+            Err(error)
+        }
+    };
     if recorded.is_err() {
         session.give_up().await;
     }
@@ -86,8 +108,8 @@ async fn register(
     settings: &Settings,
     workspace: &Workspace,
     spec: &RunSpec,
+    id: Uuid,
 ) -> Result<(Run, Beginning)> {
-    let id = Uuid::now_v7();
     let request = CreateRun {
         id: Some(id),
         working_directory: Some(workspace.path_text()),
@@ -107,6 +129,20 @@ async fn register(
             Err(error.context("could not create the run on the server; the command was not started."))
         }
     }
+}
+
+/// Ends it before the command has started, as the signal would have ended us.
+async fn interrupted(client: &Client, workspace: &Workspace, id: Uuid, signal: Signal) -> ExitCode {
+    printer::error(&Error::new("interrupted; the command was not started"));
+    snapshot::discard(workspace, id);
+    // The server may have recorded the run all the same; if it has not, there is nothing to end.
+    let _ = tokio::time::timeout(LAST_REQUEST, client.update_run(id, &broken_off())).await;
+    u8::try_from(128 + signal as i32).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// The recording broke off for a reason of ours.
+fn broken_off() -> RunOutcome {
+    RunOutcome { status: Some(RunStatus::CaptureFailed), finished_at: Some(clock::now()), ..RunOutcome::default() }
 }
 
 /// A run in the wrong project can't be moved to the right one later.
@@ -130,23 +166,35 @@ fn save_spec(requested: &Requested) {
 
 impl Session {
     /// From the record on the server to its completion.
-    async fn record(&self, beginning: Beginning, python: JoinHandle<Option<String>>) -> Result<ExitCode> {
-        let state = beginning.complete(&self.workspace, self.experiment)?;
+    async fn record(
+        &self,
+        beginning: Beginning,
+        python: JoinHandle<Option<String>>,
+        guard: &mut Guard,
+    ) -> Result<ExitCode> {
+        let state = beginning.complete(&self.workspace, &self.name)?;
         // The command may well change its own configuration.
         let configs = self.keep(&[(Declared::Config, self.spec.config_paths.as_slice())]);
-        let mut guard =
-            Guard::install().map_err(|error| Error::new(format!("could not prepare for signals: {error}")))?;
         let background = Background::start(self, &state, python);
         printer::line(format_args!("Experiment {} started\n", self.experiment));
-        let ended = child::run(self.launch(), &mut guard).await?;
+        let ended = child::run(self.launch(), guard).await?;
         if ended.stdout.in_mid_line {
             printer::line("");
         }
         if let Some(error) = &ended.not_started {
             printer::error(error);
         }
+        // Whatever happens to us from here on, the command has ended as it has.
+        let sending = AssertUnwindSafe(Box::pin(self.send(&state, configs, &ended, background))).catch_unwind();
         tokio::select! {
-            sent = self.send(&state, configs, &ended, background) => sent?,
+            sent = sending => {
+                if sent.is_err() {
+                    printer::warning(format_args!(
+                        "a mistake in otrace: {} was not sent completely; what was captured is kept in {TRACE_DIR}",
+                        self.experiment
+                    ));
+                }
+            }
             () = guard.stop_wanted() => printer::warning(format_args!(
                 "interrupted: {} was not sent completely; what was captured is kept in {TRACE_DIR}",
                 self.experiment
@@ -161,28 +209,23 @@ impl Session {
             command: &self.spec.command,
             directory: self.workspace.root(),
             environment: [("TRACE_RUN_ID", self.id.to_string()), ("TRACE_EXPERIMENT_ID", self.experiment.to_string())],
-            stdout_log: logs.join(format!("{}.stdout.log", self.experiment)),
-            stderr_log: logs.join(format!("{}.stderr.log", self.experiment)),
+            stdout_log: self.workspace.stdout_log(&self.name),
+            stderr_log: logs.join(format!("{}.stderr.log", self.name)),
         }
     }
 
     /// Copies the files that declared paths come to.
     fn keep(&self, declared: &[(Declared, &[String])]) -> Kept {
-        let folder = self.workspace.trace_dir().join("artifacts").join(self.experiment.to_string());
+        let folder = self.workspace.trace_dir().join("artifacts").join(&self.name);
         declared.iter().fold(Kept::default(), |kept, (declared, paths)| {
             let found = expected::expand(&self.workspace, *declared, paths);
             kept.merge(Kept::keep(&self.workspace, &folder, found))
         })
     }
 
-    /// The recording broke off for a reason of ours; the server should not wait for more.
+    /// The server should not wait for more.
     async fn give_up(&self) {
-        let outcome = RunOutcome {
-            status: Some(RunStatus::CaptureFailed),
-            finished_at: Some(clock::now()),
-            ..RunOutcome::default()
-        };
-        if let Err(error) = self.client.update_run(self.id, &outcome).await {
+        if let Err(error) = self.client.update_run(self.id, &broken_off()).await {
             printer::warning(error);
         }
     }

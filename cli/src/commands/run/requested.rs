@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::args::RunArgs;
+use crate::args::{NO_COMMAND, RunArgs};
 use crate::error::{Error, Result};
 use crate::prompts;
 use crate::run_spec::{RunSpec, file};
@@ -43,8 +43,8 @@ fn from_file(path: PathBuf) -> Result<Requested> {
 }
 
 fn from_options(args: &RunArgs) -> Result<RunSpec> {
-    if args.gives_fields() && args.command.is_empty() {
-        return Err(Error::new("No command provided. Use `otrace run --intent ... -- <command>`."));
+    if args.command.is_empty() && (args.gives_fields() || !prompts::can_ask()) {
+        return Err(Error::new(NO_COMMAND));
     }
     let mut args = args.clone();
     if prompts::can_ask() {

@@ -3,10 +3,11 @@
 //! From here on nothing may change how the command ends for whoever called it: what cannot be sent is
 //! a warning, and stays in `.trace/`.
 
+use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 
 use otrace_wire::{Log, LogStream, RunDetails, RunOutcome, RunStatus, Snapshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::{Session, summary};
 use crate::capture::artifacts::Kept;
@@ -17,7 +18,7 @@ use crate::capture::workspace_sync;
 use crate::child::Ended;
 use crate::client::SyncedWorkspace;
 use crate::error::{Error, Result};
-use crate::{clock, printer, upload};
+use crate::{clock, printer, private_files, upload};
 
 /// What is told while the command runs: it never waits for the network.
 pub(super) struct Background {
@@ -52,12 +53,10 @@ impl Background {
     /// Waits for both. They have to be through before the run's end is told: a late "it runs" would
     /// overwrite it.
     async fn settle(self) -> Told {
-        if let Ok(Err(error)) = self.running.await {
+        if let Err(error) = self.running.await.unwrap_or_else(|error| Err(lost(&error))) {
             printer::warning(error.context("could not tell the server that the command started:"));
         }
-        let Ok((python_version, synced)) = self.sync.await else {
-            return Told { python_version: None, workspace: None };
-        };
+        let (python_version, synced) = self.sync.await.unwrap_or_else(|error| (None, Err(lost(&error))));
         let workspace = synced.map_err(|error| printer::warning(error.context("could not sync the workspace:"))).ok();
         Told { python_version, workspace }
     }
@@ -65,9 +64,9 @@ impl Background {
 
 impl Session {
     /// Collects what the command left behind, sends everything, and says what came of it.
-    pub(super) async fn send(&self, state: &State, configs: Kept, ended: &Ended, background: Background) -> Result<()> {
+    pub(super) async fn send(&self, state: &State, configs: Kept, ended: &Ended, background: Background) {
         let (told, kept) = tokio::join!(background.settle(), self.collect());
-        let kept = configs.merge(kept?);
+        let kept = configs.merge(kept);
         let snapshot = self.snapshot(state, &kept, ended, told.python_version);
         let files = files(state, &kept, ended);
         let details = self.details(kept, ended, snapshot);
@@ -78,11 +77,10 @@ impl Session {
         let sent = self.transmit(details.clone(), &files, ended).await;
         let slug = told.workspace.map(|workspace| workspace.project.slug);
         summary::print(self, &state.summary(), ended, &details, slug.as_deref(), sent);
-        Ok(())
     }
 
     /// Reads and copies files beside the network's thread: there may be many gigabytes of them.
-    async fn collect(&self) -> Result<Kept> {
+    async fn collect(&self) -> Kept {
         let session = self.clone();
         tokio::task::spawn_blocking(move || {
             session.keep(&[
@@ -91,7 +89,10 @@ impl Session {
             ])
         })
         .await
-        .map_err(|error| Error::new(format!("could not collect the outputs: {error}")))
+        .unwrap_or_else(|error| {
+            printer::warning(lost(&error).context("could not collect the outputs:"));
+            Kept::default()
+        })
     }
 
     fn snapshot(&self, state: &State, kept: &Kept, ended: &Ended, python_version: Option<String>) -> Snapshot {
@@ -127,9 +128,10 @@ impl Session {
     /// Everything that was captured is on this machine before it is sent.
     fn keep_details(&self, details: &RunDetails) {
         let path = self.details_path();
-        let written = std::fs::File::create(&path)
-            .map(std::io::BufWriter::new)
-            .and_then(|file| serde_json::to_writer(file, details).map_err(std::io::Error::from));
+        let written = private_files::file(&path).map(BufWriter::new).and_then(|mut file| {
+            serde_json::to_writer(&mut file, details)?;
+            file.flush()
+        });
         if let Err(error) = written {
             printer::warning(Error::file("write", &path, &error));
         }
@@ -137,7 +139,7 @@ impl Session {
 
     fn details_path(&self) -> PathBuf {
         let snapshots = self.workspace.trace_dir().join("snapshots");
-        snapshots.join(format!("{}.details.json", self.experiment))
+        snapshots.join(format!("{}.details.json", self.name))
     }
 
     /// Contents first, then the details that name them, then the end of the run: whoever sees that
@@ -156,14 +158,19 @@ impl Session {
         };
         let updated = self.client.update_run(self.id, &outcome).await;
         let Some(error) = unsent.reason.or(detailed.err()).or(updated.err()) else { return true };
-        let experiment = self.experiment;
+        let (experiment, name) = (self.experiment, &self.name);
         printer::warning(error.context(&format!("{experiment} was not sent completely:")));
         printer::warning(format_args!(
-            "its logs, files, diffs and results are kept in .trace/logs/{experiment}.*, \
-             .trace/artifacts/{experiment}/ and .trace/snapshots/{experiment}*"
+            "its logs, files, diffs and results are kept in .trace/logs/{name}.*, \
+             .trace/artifacts/{name}/, .trace/snapshots/{name}.* and .trace/snapshots/{name}/"
         ));
         false
     }
+}
+
+/// A task of ours that has not come to its end.
+fn lost(error: &JoinError) -> Error {
+    Error::new(format!("a mistake in otrace ended it ({error})"))
 }
 
 fn files(state: &State, kept: &Kept, ended: &Ended) -> Vec<StoredFile> {
