@@ -54,7 +54,10 @@ pub async fn full(app: &AppState, project_id: ProjectId, full: FullRun) -> Resul
     let mut room = TEXTS_MAX_BYTES;
     let mut logs = Vec::with_capacity(full.logs.len());
     for log in &full.logs {
-        let text = services::logs::head(app, project_id, log, TEXT_MAX_BYTES.min(room)).await?;
+        let text = match TEXT_MAX_BYTES.min(room) {
+            0 => None,
+            max_bytes => services::logs::head(app, project_id, log, max_bytes).await?,
+        };
         room = room.saturating_sub(text.as_ref().map_or(0, |text| text.len() as u64));
         logs.push(text);
     }

@@ -292,6 +292,14 @@ async fn data_of_a_missing_postgres_version_is_left_alone_with_the_way_out() {
     data.serve().stop();
 }
 
+#[test]
+fn a_folder_named_for_postgres_that_holds_none_is_told() {
+    let data = DataDir::new();
+    let output = data.command(&["serve", "--listen", "127.0.0.1:0"]).env("OTRACE_PG_BIN", "/nowhere").output().unwrap();
+    let text = refusal(&output);
+    assert!(text.contains("OTRACE_PG_BIN is /nowhere, which holds no initdb and postgres"), "{text}");
+}
+
 #[tokio::test]
 async fn a_data_directory_with_a_long_name_works_too() {
     let mut data = DataDir::new();

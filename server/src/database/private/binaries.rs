@@ -30,8 +30,16 @@ impl Binaries {
     }
 }
 
-/// The newest PostgreSQL on the machine, or the one whose major version existing data needs.
+/// The PostgreSQL that `OTRACE_PG_BIN` names; else the newest one on the machine, or the one whose
+/// major version existing data needs.
 pub fn find(needed_major: Option<u32>) -> anyhow::Result<Binaries> {
+    if let Some(folder) = env::var_os("OTRACE_PG_BIN") {
+        let folder = PathBuf::from(folder);
+        let Some(named) = inspect(&folder) else {
+            bail!("OTRACE_PG_BIN is {}, which holds no initdb and postgres", folder.display());
+        };
+        return choose(vec![named], needed_major);
+    }
     let found: Vec<Binaries> = candidate_folders().into_iter().filter_map(|folder| inspect(&folder)).collect();
     choose(found, needed_major)
 }
@@ -59,10 +67,9 @@ fn choose(found: Vec<Binaries>, needed_major: Option<u32>) -> anyhow::Result<Bin
     }
 }
 
-/// `OTRACE_PG_BIN`, then `PATH`, then where distributions, Homebrew and Postgres.app put it.
+/// `PATH`, and where distributions, Homebrew and Postgres.app put it.
 fn candidate_folders() -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = env::var_os("OTRACE_PG_BIN").map(PathBuf::from).into_iter().collect();
-    folders.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+    let mut folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
     for (parent, prefix) in [
         ("/usr/lib/postgresql", ""),
         ("/usr/libexec", "postgresql"),
