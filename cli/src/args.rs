@@ -103,11 +103,11 @@ pub struct RunArgs {
     #[arg(long = "tag", value_name = "TAG")]
     pub tags: Vec<String>,
 
-    /// Take all of the above and the command from this `RunSpec` file (YAML or JSON)
+    /// Take all of the above and the command from this RunSpec file (YAML or JSON)
     #[arg(long, value_name = "PATH")]
     pub spec: Option<String>,
 
-    /// Show the `RunSpec` and ask before anything is sent or started
+    /// Show the RunSpec and ask before anything is sent or started
     #[arg(long)]
     pub verify_runspec: bool,
 
@@ -121,7 +121,7 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
-    /// Whether the run is described here, rather than in a `RunSpec` file.
+    /// Whether the run is described here, rather than in a RunSpec file.
     pub fn describes_a_run(&self) -> bool {
         self.gives_fields() || !self.command.is_empty()
     }

@@ -20,6 +20,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::StreamExt;
 use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
 use object_store::prefix::PrefixStore;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use otrace_wire::Sha256Digest;
@@ -65,6 +66,11 @@ impl Blobs {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
         let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
         Ok(Self { store: Arc::new(store) })
+    }
+
+    /// Nowhere but in memory: for commands that touch no contents.
+    pub fn in_memory() -> Self {
+        Self { store: Arc::new(InMemory::new()) }
     }
 
     /// A bucket. Credentials and endpoints come from the store's usual environment variables.

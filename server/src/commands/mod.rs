@@ -99,9 +99,8 @@ impl DatabaseArguments {
             instance_name: None,
             cheap_passwords: false,
         };
-        let blobs = Blobs::open(&config)?;
         let live = Live::start(database.pool.clone());
-        let app = AppState::new(config, Clock::System, database.pool.clone(), blobs, live);
+        let app = AppState::new(config, Clock::System, database.pool.clone(), Blobs::in_memory(), live);
         let done = work(&app).await;
         app.live.close();
         database.close().await?;

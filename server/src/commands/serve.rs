@@ -63,6 +63,11 @@ async fn run_on(
     let blobs = Blobs::open(&config)?;
     let live = Live::start(database.pool.clone());
     let app = AppState::new(config, Clock::System, database.pool.clone(), blobs, live.clone());
+    if !app.config.is_https() && !app.config.is_local_only() {
+        tracing::warn!(
+            "passwords and keys cross the network in the clear: put TLS in front, and set --public-url https://…"
+        );
+    }
     say_where_to_go(app.config.public_url_str())?;
 
     let serving = serve(listener, routes::router(app), async {
