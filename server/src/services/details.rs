@@ -20,6 +20,8 @@ use crate::store;
 
 /// So many artifacts a run may have.
 const ARTIFACTS_MAX: usize = 10_000;
+/// A run that has so much evidence takes no more.
+const EVIDENCE_MAX: i32 = 1_000;
 /// So many logs, and files of its snapshot, a run may have.
 const FILES_MAX: usize = 1_000;
 
@@ -81,7 +83,9 @@ pub async fn add_evidence(app: &AppState, key: &ProjectKey, run: RunRef, batch: 
     if !store::runs::lock(&mut transaction, project_id, run_id, app.clock.now()).await? {
         return Err(AppError::NotFound("Run"));
     }
-    store::snapshots::add_evidence(&mut transaction, project_id, run_id, evidence).await?;
+    if !store::snapshots::add_evidence(&mut transaction, project_id, run_id, evidence, EVIDENCE_MAX).await? {
+        return Err(AppError::Conflict("The run has all the evidence that it may have. Add it to another run.".into()));
+    }
     let run =
         store::runs::load(&mut transaction, project_id, &[run_id]).await?.pop().ok_or(AppError::NotFound("Run"))?;
     transaction.commit().await?;

@@ -88,26 +88,30 @@ async fn insert_file(
     Ok(())
 }
 
-/// Adds to a snapshot's evidence; a run without a snapshot gets one.
+/// Adds to a snapshot's evidence; a run without a snapshot gets one. `false`: it has `limit` entries already.
 pub async fn add_evidence(
     connection: &mut PgConnection,
     project_id: ProjectId,
     run_id: RunId,
     evidence: Vec<Value>,
-) -> sqlx::Result<()> {
-    sqlx::query!(
+    limit: i32,
+) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
         "
         INSERT INTO snapshots (run_id, project_id, evidence)
         VALUES ($1, $2, $3)
-        ON CONFLICT (run_id) DO UPDATE SET evidence = snapshots.evidence || EXCLUDED.evidence
+        ON CONFLICT (run_id) DO UPDATE
+        SET evidence = snapshots.evidence || EXCLUDED.evidence
+        WHERE jsonb_array_length(snapshots.evidence) < $4
         ",
         run_id as RunId,
         project_id as ProjectId,
         Value::Array(evidence),
+        limit,
     )
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 /// The snapshots of these runs, with their files.

@@ -201,6 +201,18 @@ async fn evidence_is_added_to_the_snapshot() {
 }
 
 #[tokio::test]
+async fn evidence_has_an_end() {
+    let (app, project) = with_run().await;
+    let entries: Vec<Value> = (0..1000).map(|number| json!({"snippet": format!("entry {number}")})).collect();
+    let add = async |entries: &[Value]| {
+        app.api(&project.key, "POST", "/v1/runs/exp001/evidence", Some(json!({"evidence": entries}))).await
+    };
+    add(&entries).await.expect(200);
+    add(&entries[..1]).await.expect(409);
+    assert_eq!(read(&app, &project).await["snapshot"]["evidence"].as_array().unwrap().len(), 1000);
+}
+
+#[tokio::test]
 async fn a_failed_request_leaves_the_former_details_as_they_were() {
     let (app, project) = with_run().await;
     put(&app, &project, json!({"results": [{"name": "kept", "value": 1}]})).await.expect(200);
