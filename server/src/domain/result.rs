@@ -62,14 +62,6 @@ impl Direction {
         let lower = name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| LOWER.contains(&word));
         if lower { Self::Lower } else { Self::Higher }
     }
-
-    /// Whether `value` is better than `other`; NaN is better than nothing.
-    pub fn is_better(self, value: f64, other: f64) -> bool {
-        match self {
-            Self::Higher => value > other,
-            Self::Lower => value < other,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -87,10 +79,9 @@ mod tests {
     }
 
     #[test]
-    fn nan_is_a_number_and_never_better() {
+    fn nan_is_a_number_and_a_word_is_none() {
         let nan = number_of(&Value::from("NaN")).unwrap();
         assert!(nan.is_nan());
-        assert!(!Direction::Higher.is_better(nan, 0.0));
         assert_eq!(number_of(&Value::from(3)), Some(3.0));
         assert_eq!(number_of(&Value::from("three")), None);
     }

@@ -101,9 +101,7 @@ async fn replace_files(
     tables: &[Table],
 ) -> Result<()> {
     store::artifacts::clear(connection, project_id, run_id).await?;
-    for (position, artifact) in (0..).zip(artifacts) {
-        store::artifacts::insert(connection, project_id, position, artifact).await?;
-    }
+    store::artifacts::insert_all(connection, project_id, run_id, artifacts).await?;
     store::logs::clear(connection, project_id, run_id).await?;
     for log in logs {
         store::logs::insert(connection, project_id, run_id, log).await?;

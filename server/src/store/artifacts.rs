@@ -1,6 +1,5 @@
 //! The table `artifacts`.
 
-use otrace_wire::Sha256Digest;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -20,32 +19,42 @@ pub async fn clear(connection: &mut PgConnection, project_id: ProjectId, run_id:
     Ok(())
 }
 
-/// Adds one artifact to a run, at place `position`.
-pub async fn insert(
+/// Adds artifacts to a run, in this order: one statement, however many.
+pub async fn insert_all(
     connection: &mut PgConnection,
     project_id: ProjectId,
-    position: i32,
-    artifact: &Artifact,
+    run_id: RunId,
+    artifacts: &[Artifact],
 ) -> sqlx::Result<()> {
+    let texts = |of: fn(&Artifact) -> &Option<String>| artifacts.iter().map(|artifact| of(artifact).clone()).collect();
+    let local_ids: Vec<Option<String>> = texts(|artifact| &artifact.local_artifact_id);
+    let original_paths: Vec<Option<String>> = texts(|artifact| &artifact.original_path);
+    let stored_paths: Vec<Option<String>> = texts(|artifact| &artifact.stored_path);
+    let hashes: Vec<Option<String>> = texts(|artifact| &artifact.hash);
+    let digests = artifacts.iter().map(|artifact| artifact.sha256.map(|digest| digest.as_bytes().to_vec()));
     sqlx::query!(
         "
         INSERT INTO artifacts (id, run_id, project_id, position, local_artifact_id, original_path, stored_path, kind,
                                size_bytes, hash, content_type, sha256, captured_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        SELECT a.id, $1, $2, a.position - 1, a.local_artifact_id, a.original_path, a.stored_path, a.kind,
+               a.size_bytes, a.hash, a.content_type, a.sha256, a.captured_at
+        FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::text[],
+                    $11::bytea[], $12::timestamptz[])
+             WITH ORDINALITY AS a (id, local_artifact_id, original_path, stored_path, kind, size_bytes, hash,
+                                   content_type, sha256, captured_at, position)
         ",
-        artifact.id as ArtifactId,
-        artifact.run_id as RunId,
+        run_id as RunId,
         project_id as ProjectId,
-        position,
-        artifact.local_artifact_id,
-        artifact.original_path,
-        artifact.stored_path,
-        artifact.kind,
-        artifact.size_bytes,
-        artifact.hash,
-        artifact.content_type,
-        artifact.sha256.as_ref().map(Sha256Digest::as_bytes) as Option<&[u8; 32]>,
-        artifact.captured_at,
+        &artifacts.iter().map(|artifact| artifact.id.0).collect::<Vec<_>>(),
+        &local_ids as &[Option<String>],
+        &original_paths as &[Option<String>],
+        &stored_paths as &[Option<String>],
+        &artifacts.iter().map(|artifact| artifact.kind.clone()).collect::<Vec<_>>(),
+        &artifacts.iter().map(|artifact| artifact.size_bytes).collect::<Vec<_>>(),
+        &hashes as &[Option<String>],
+        &artifacts.iter().map(|artifact| artifact.content_type.clone()).collect::<Vec<_>>(),
+        &digests.collect::<Vec<_>>() as &[Option<Vec<u8>>],
+        &artifacts.iter().map(|artifact| artifact.captured_at).collect::<Vec<_>>() as &[Option<OffsetDateTime>],
     )
     .execute(connection)
     .await?;

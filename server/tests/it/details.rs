@@ -201,6 +201,26 @@ async fn evidence_is_added_to_the_snapshot() {
 }
 
 #[tokio::test]
+async fn as_many_artifacts_as_a_run_may_have_keep_their_order() {
+    let (app, project) = with_run().await;
+    let artifacts: Vec<Value> =
+        (0..10_000).map(|number| json!({"original_path": format!("out/{number}.bin"), "size_bytes": number})).collect();
+    put(&app, &project, json!({"artifacts": artifacts})).await.expect(200);
+    let listed = read(&app, &project).await["artifacts"].clone();
+    let listed = listed.as_array().unwrap();
+    assert_eq!(listed.len(), 10_000);
+    assert!(
+        listed
+            .iter()
+            .zip(&artifacts)
+            .all(|(read, sent)| read["original_path"] == sent["original_path"]
+                && read["size_bytes"] == sent["size_bytes"])
+    );
+    let more = vec![json!({}); 10_001];
+    put(&app, &project, json!({"artifacts": more})).await.expect(400);
+}
+
+#[tokio::test]
 async fn evidence_has_an_end() {
     let (app, project) = with_run().await;
     let entries: Vec<Value> = (0..1000).map(|number| json!({"snippet": format!("entry {number}")})).collect();
