@@ -10,8 +10,12 @@ use crate::auth::passwords::Passwords;
 use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::limits::Limits;
 use crate::live::Live;
+use crate::mail::Mailer;
+use crate::providers::Providers;
 use crate::services::runs::RunCreation;
+use crate::tokens::Tokens;
 
 /// What every request can reach.
 #[derive(Debug)]
@@ -28,6 +32,14 @@ pub struct App {
     pub live: Live,
     /// Hashing, with a bound on how many run at once.
     pub passwords: Passwords,
+    /// Where people can sign in besides.
+    pub providers: Providers,
+    /// What sends letters, if it can.
+    pub mailer: Mailer,
+    /// What is signed and checked without a look-up.
+    pub tokens: Tokens,
+    /// How often anything may be done.
+    pub limits: Limits,
     /// Keys that were looked up within the last second.
     pub key_cache: KeyCache,
     /// Runs that are being created, gathered into one commit.
@@ -47,18 +59,38 @@ impl Deref for AppState {
 }
 
 impl AppState {
-    /// Puts the parts together.
-    pub fn new(config: Config, clock: Clock, pool: PgPool, blobs: Blobs, live: Live) -> Self {
+    /// Puts the parts together. Settings that can't be are refused with one sentence.
+    pub fn new(
+        config: Config,
+        clock: Clock,
+        pool: PgPool,
+        blobs: Blobs,
+        live: Live,
+        tokens: Tokens,
+    ) -> anyhow::Result<Self> {
         let passwords = Passwords::new(config.password_cost());
-        Self(Arc::new(App {
+        let providers = Providers::new(config.sign_in.providers()?)?;
+        let mailer = Mailer::new(&config.mail, config.http.public_url())?;
+        let limits = Limits::start(pool.clone(), clock.clone(), &config.limits);
+        Ok(Self(Arc::new(App {
             config,
             clock,
             pool,
             blobs,
             live,
             passwords,
+            providers,
+            mailer,
+            tokens,
+            limits,
             key_cache: KeyCache::default(),
             run_creation: RunCreation::default(),
-        }))
+        })))
+    }
+
+    /// Ends what goes on beside the requests, so that the server can stop.
+    pub fn close(&self) {
+        self.live.close();
+        self.limits.close();
     }
 }

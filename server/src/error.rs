@@ -5,6 +5,7 @@
 //! page in [`crate::web`]. An internal error shows only its request id; the log has its chain.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -22,6 +23,9 @@ pub enum AppError {
     /// Nobody is signed in, or the key is unknown, revoked or expired.
     #[error("{0}")]
     SignedOut(Cow<'static, str>),
+    /// The caller is signed in, and has to prove once more who they are before they may do this.
+    #[error("Confirm that it is you, then do it again.")]
+    Unconfirmed,
     /// The caller is known and may not do this.
     #[error("{0}")]
     Forbidden(Cow<'static, str>),
@@ -69,7 +73,7 @@ impl AppError {
     /// What kind of refusal it is.
     pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::SignedOut(_) => ErrorCode::Unauthorized,
+            Self::SignedOut(_) | Self::Unconfirmed => ErrorCode::Unauthorized,
             Self::Forbidden(_) => ErrorCode::Forbidden,
             Self::NotFound(_) => ErrorCode::NotFound,
             Self::Invalid(_) => ErrorCode::Invalid,
@@ -84,7 +88,7 @@ impl AppError {
     /// The HTTP status that tells it.
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::SignedOut(_) => StatusCode::UNAUTHORIZED,
+            Self::SignedOut(_) | Self::Unconfirmed => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
@@ -110,7 +114,7 @@ impl AppError {
     }
 
     /// When to come back, in seconds, for `Retry-After`.
-    const fn retry_after_seconds(&self) -> Option<u64> {
+    pub const fn retry_after_seconds(&self) -> Option<u64> {
         match self {
             Self::RateLimited { retry_after_seconds } => Some(*retry_after_seconds),
             Self::Unavailable(_) => Some(5),
@@ -127,6 +131,13 @@ impl IntoResponse for AppError {
         }
         response.extensions_mut().insert(ResponseError(Arc::new(self)));
         response
+    }
+}
+
+/// Of extractors that always find something.
+impl From<Infallible> for AppError {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 

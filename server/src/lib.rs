@@ -6,6 +6,8 @@
 //! - [`api`] speaks JSON, [`web`] speaks HTML. Both are thin: extract, one service call, answer.
 //! - [`auth`] tells who asks: extractors that a handler's signature names.
 //! - [`services`] are the verbs; they begin and commit. [`store`] is SQL, [`blobs`] are contents.
+//! - [`providers`] let other sites vouch for a person, [`mail`] sends letters, [`tokens`] is what is signed
+//!   and checked without a look-up, [`limits`] keep how often anything may be done.
 //! - [`domain`] are the nouns and rules, pure.
 //! - [`live`] tells open pages what happens; [`database`] is the connection, and the private PostgreSQL.
 
@@ -20,8 +22,11 @@ pub mod database;
 pub mod domain;
 pub mod error;
 pub mod extract;
+pub mod limits;
 pub mod live;
+pub mod mail;
 pub mod middleware;
+pub mod providers;
 pub mod routes;
 pub mod serve;
 pub mod services;
@@ -29,4 +34,5 @@ pub mod store;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tokens;
 pub mod web;

@@ -6,6 +6,7 @@
 
 pub mod contents;
 pub mod details;
+pub mod device;
 pub mod error;
 pub mod experiment_id;
 pub mod identity;

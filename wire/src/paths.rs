@@ -8,6 +8,10 @@ use crate::contents::Sha256Digest;
 pub const WHOAMI: &str = "/v1/auth/whoami";
 /// `PATCH`: which workspace speaks.
 pub const WORKSPACE: &str = "/v1/projects/current/workspace";
+/// `POST`: a machine wants to log in through the browser. No key.
+pub const DEVICE_CODE: &str = "/v1/device/code";
+/// `POST`: has that been approved? No key.
+pub const DEVICE_TOKEN: &str = "/v1/device/token";
 /// `POST` a run, `GET` them all, `DELETE` them all.
 pub const RUNS: &str = "/v1/runs";
 /// `GET`: how many runs the project has.

@@ -8,7 +8,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
 use futures_util::{Stream, StreamExt, stream};
+use serde::Serialize;
+use time::OffsetDateTime;
 
+use super::answer::Answer;
 use super::run_json;
 use crate::app::AppState;
 use crate::auth::ProjectKey;
@@ -26,7 +29,7 @@ pub async fn download(State(app): State<AppState>, key: ProjectKey, Path(artifac
     description.text_content = run_json::text_of(&app, project_id, &artifact, u64::MAX).await?;
     let mut description = serde_json::to_value(description).map_err(anyhow::Error::new)?;
     if artifact.sha256.is_none() {
-        return Ok(super::answer::Answer(serde_json::json!({ "artifact": description })).into_response());
+        return Ok(Answer(serde_json::json!({ "artifact": description })).into_response());
     }
     // The content goes in the place of this key, at the end of the object.
     if let Some(keys) = description.as_object_mut() {
@@ -40,6 +43,25 @@ pub async fn download(State(app): State<AppState>, key: ProjectKey, Path(artifac
         .chain(base64(content))
         .chain(stream::iter([Ok(Bytes::from_static(br#""}}"#))]));
     Ok(([(CONTENT_TYPE, "application/json")], Body::from_stream(body)).into_response())
+}
+
+/// Where an artifact's content can be fetched without a key, and until when.
+#[derive(Debug, Serialize)]
+pub struct Ticket {
+    url: String,
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
+}
+
+/// `POST /v1/artifacts/{artifact}/ticket`.
+pub async fn ticket(
+    State(app): State<AppState>,
+    key: ProjectKey,
+    Path(artifact): Path<String>,
+) -> Result<Answer<Ticket>> {
+    let id = artifact.parse().map(ArtifactId).map_err(|_| AppError::NotFound("Artifact"))?;
+    let (url, expires_at) = services::artifacts::ticket(&app, key.project.id, id).await?;
+    Ok(Answer(Ticket { url, expires_at }))
 }
 
 /// Bytes as base64, in pieces: what does not fill a group of three waits for the next piece.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::answer::Answer;
 use super::json::CleanJson;
 use crate::app::AppState;
-use crate::auth::ProjectKey;
+use crate::auth::{ProjectKey, WriteKey};
 use crate::error::Result;
 use crate::services;
 
@@ -40,7 +40,7 @@ pub struct Synced {
 /// `PATCH /v1/projects/current/workspace`.
 pub async fn sync_workspace(
     State(app): State<AppState>,
-    key: ProjectKey,
+    WriteKey(key): WriteKey,
     CleanJson(workspace): CleanJson<WorkspaceSync>,
 ) -> Result<Answer<Synced>> {
     services::workspaces::sync(&app, &key, &workspace).await?;

@@ -6,8 +6,10 @@
 pub mod answer;
 pub mod artifacts;
 pub mod contents;
+pub mod devices;
 pub mod health;
 pub mod identity;
 pub mod json;
+pub mod keys;
 mod run_json;
 pub mod runs;

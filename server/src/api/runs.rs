@@ -12,7 +12,7 @@ use super::answer::Answer;
 use super::json::{CleanJson, read_with_contents};
 use super::run_json;
 use crate::app::AppState;
-use crate::auth::ProjectKey;
+use crate::auth::{ProjectKey, RunWriter, WriteKey};
 use crate::domain::{ProjectId, Run, RunRef};
 use crate::error::{AppError, Result};
 use crate::extract::Path;
@@ -26,6 +26,13 @@ const LIST_PAGE: i64 = 100;
 #[derive(Debug, Serialize)]
 pub struct RunAnswer {
     run: wire::Run,
+}
+
+/// `{"run": …, "run_token": …}`: the run, and what opens it alone, for as long as a long job takes.
+#[derive(Debug, Serialize)]
+pub struct CreatedAnswer {
+    run: wire::Run,
+    run_token: String,
 }
 
 /// `{"artifacts": […]}`.
@@ -49,45 +56,46 @@ pub struct DeletedAnswer {
 /// `POST /v1/runs`.
 pub async fn create(
     State(app): State<AppState>,
-    key: ProjectKey,
+    WriteKey(key): WriteKey,
     CleanJson(input): CleanJson<CreateRun>,
-) -> Result<Answer<RunAnswer>> {
+) -> Result<Answer<CreatedAnswer>> {
     let run = services::runs::create(&app, &key, input).await?;
-    Ok(Answer(RunAnswer { run: run_json::summary(without_details(run)) }))
+    let run_token = app.tokens.run_token(run.id, key.project.id, key.id, app.clock.now())?;
+    Ok(Answer(CreatedAnswer { run: run_json::summary(without_details(run)), run_token }))
 }
 
 /// `PATCH /v1/runs/{run}`.
 pub async fn update(
     State(app): State<AppState>,
-    key: ProjectKey,
+    writer: RunWriter,
     Path(run): Path<String>,
     CleanJson(input): CleanJson<RunOutcome>,
 ) -> Result<Answer<RunAnswer>> {
-    let run = services::runs::update(&app, &key, run_ref(&run)?, input).await?;
+    let run = services::runs::update(&app, writer.project_id, run_ref(&run)?, input).await?;
     Ok(Answer(RunAnswer { run: run_json::summary(without_details(run)) }))
 }
 
 /// `PUT /v1/runs/{run}/details`: the one large body of the API, streamed.
 pub async fn put_details(
     State(app): State<AppState>,
-    key: ProjectKey,
+    writer: RunWriter,
     Path(run): Path<String>,
     request: Request,
 ) -> Result<Answer<RunAnswer>> {
     let max_bytes = app.config.http.max_body_bytes;
     let (details, inline) = read_with_contents::<RunDetails>(request.into_body(), max_bytes).await?;
-    let run = services::details::replace(&app, &key, run_ref(&run)?, details, &inline).await?;
+    let run = services::details::replace(&app, writer.project_id, run_ref(&run)?, details, &inline).await?;
     Ok(Answer(RunAnswer { run: run_json::summary(without_details(run)) }))
 }
 
 /// `POST /v1/runs/{run}/evidence`.
 pub async fn add_evidence(
     State(app): State<AppState>,
-    key: ProjectKey,
+    writer: RunWriter,
     Path(run): Path<String>,
     CleanJson(batch): CleanJson<EvidenceBatch>,
 ) -> Result<Answer<RunAnswer>> {
-    let run = services::details::add_evidence(&app, &key, run_ref(&run)?, batch).await?;
+    let run = services::details::add_evidence(&app, writer.project_id, run_ref(&run)?, batch).await?;
     Ok(Answer(RunAnswer { run: run_json::summary(without_details(run)) }))
 }
 
@@ -144,15 +152,15 @@ pub async fn count(State(app): State<AppState>, key: ProjectKey) -> Result<Answe
 /// `DELETE /v1/runs/{run}`.
 pub async fn delete(
     State(app): State<AppState>,
-    key: ProjectKey,
+    WriteKey(key): WriteKey,
     Path(run): Path<String>,
 ) -> Result<Answer<DeletedAnswer>> {
-    Ok(Answer(DeletedAnswer { deleted: services::runs::delete(&app, key.project.id, run_ref(&run)?).await? }))
+    Ok(Answer(DeletedAnswer { deleted: services::runs::delete(&app, &key, run_ref(&run)?).await? }))
 }
 
 /// `DELETE /v1/runs`.
-pub async fn delete_all(State(app): State<AppState>, key: ProjectKey) -> Result<Answer<DeletedAnswer>> {
-    Ok(Answer(DeletedAnswer { deleted: services::runs::delete_all(&app, key.project.id).await? }))
+pub async fn delete_all(State(app): State<AppState>, WriteKey(key): WriteKey) -> Result<Answer<DeletedAnswer>> {
+    Ok(Answer(DeletedAnswer { deleted: services::runs::delete_all(&app, &key).await? }))
 }
 
 /// A name that can be no run's is not found, as any other that is no run's.

@@ -22,18 +22,23 @@ impl KeyCache {
     /// The key with this hash, if it was looked up within the last second.
     pub fn get(&self, hash: &[u8; 32], now: OffsetDateTime) -> Option<FoundKey> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.get(hash).filter(|(at, _)| now - *at < LIFETIME).map(|(_, key)| key.clone())
+        entries.get(hash).filter(|(at, _)| (now - *at).abs() < LIFETIME).map(|(_, key)| key.clone())
     }
 
     /// Remembers a key that was looked up at `now`.
     pub fn insert(&self, hash: [u8; 32], now: OffsetDateTime, key: FoundKey) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= CAPACITY {
-            entries.retain(|_, (at, _)| now - *at < LIFETIME);
+            entries.retain(|_, (at, _)| (now - *at).abs() < LIFETIME);
         }
         if entries.len() < CAPACITY {
             entries.insert(hash, (now, key));
         }
+    }
+
+    /// Forgets all keys, when those of some account are to open nothing.
+    pub fn forget_all(&self) {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Forgets a key, so that this server refuses it from now on.

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 
-use super::SignedIn;
+use super::{Client, SignedIn};
 use crate::app::AppState;
-use crate::domain::{Account, Project, Role};
+use crate::domain::{Account, Actor, Project, Role};
 use crate::error::{AppError, Result};
 use crate::services;
 
@@ -22,9 +22,16 @@ pub struct ProjectMember {
     pub project: Project,
     /// What they may do in it.
     pub role: Role,
+    /// From where they ask.
+    pub client: Client,
 }
 
 impl ProjectMember {
+    /// Who acts, for the audit log.
+    pub fn actor(&self) -> Actor {
+        Actor::account(&self.account, self.client.address)
+    }
+
     /// Refuses members who may do less than `role`.
     pub fn require(&self, role: Role) -> Result<()> {
         if self.role >= role {
@@ -40,7 +47,7 @@ impl FromRequestParts<AppState> for ProjectMember {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
-        let SignedIn { account, .. } = SignedIn::from_request_parts(parts, app).await?;
+        let SignedIn { account, client, .. } = SignedIn::from_request_parts(parts, app).await?;
         let Path(names) = Path::<HashMap<String, String>>::from_request_parts(parts, app)
             .await
             .map_err(|_| AppError::NotFound("Project"))?;
@@ -48,6 +55,6 @@ impl FromRequestParts<AppState> for ProjectMember {
         let slug = names.get("slug").filter(|slug| !slug.contains('\0')).ok_or(AppError::NotFound("Project"))?;
         let (project, role) =
             services::projects::find_for(app, &account, slug).await?.ok_or(AppError::NotFound("Project"))?;
-        Ok(Self { account, project, role })
+        Ok(Self { account, project, role, client })
     }
 }

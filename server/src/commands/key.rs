@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{DatabaseArguments, print_json};
 use crate::domain::{ApiKeyId, ProjectId};
 use crate::services;
+use crate::services::api_keys::NewKeyInput;
 
 /// What can be done with keys.
 #[derive(Debug, Subcommand)]
@@ -24,6 +25,12 @@ pub struct CreateArguments {
     /// Where it will live
     #[arg(long)]
     name: String,
+    /// What it may do: write (and read), or only read
+    #[arg(long, default_value = "write", value_parser = ["write", "read"])]
+    scope: String,
+    /// How many days it works [default: for ever, as a script that makes keys is there to make the next]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..))]
+    expires_days: Option<u16>,
     #[command(flatten)]
     database: DatabaseArguments,
 }
@@ -40,9 +47,10 @@ impl KeyCommand {
     /// Runs the command.
     pub async fn run(self) -> anyhow::Result<()> {
         let Self::Create(arguments) = self;
-        let CreateArguments { project, name, database } = arguments;
+        let CreateArguments { project, name, scope, expires_days, database } = arguments;
+        let input = NewKeyInput { name, scope: scope.parse()?, lifetime_days: expires_days };
         let created = database
-            .with_app(async |app| Ok(services::api_keys::create_for_owner(app, ProjectId(project), &name).await?))
+            .with_app(async |app| Ok(services::api_keys::create_for_owner(app, ProjectId(project), input).await?))
             .await?;
         print_json(&Created {
             id: created.record.id,

@@ -2,6 +2,7 @@
 
 mod key;
 mod project;
+mod secrets;
 mod serve;
 mod user;
 
@@ -12,14 +13,16 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use tokio::runtime;
+use url::Url;
 
 use crate::app::AppState;
 use crate::blobs::Blobs;
 use crate::clock::Clock;
-use crate::config::{Config, DatabaseConfig, HttpConfig, StorageConfig};
+use crate::config::{Config, DatabaseConfig, HttpConfig};
 use crate::database::{self, Database};
 use crate::live::Live;
 use crate::telemetry::{self, LogFormat};
+use crate::tokens::Tokens;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -39,7 +42,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve; what no command means too
-    Serve(serve::ServeArguments),
+    Serve(Box<serve::ServeArguments>),
     /// Accounts
     #[command(subcommand)]
     User(user::UserCommand),
@@ -49,6 +52,9 @@ enum Command {
     /// Project API keys
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// The keys that the server signs with
+    #[command(subcommand)]
+    Secrets(secrets::SecretsCommand),
 }
 
 /// Runs the command line on the calling thread, which must be the main one: the private PostgreSQL
@@ -72,10 +78,11 @@ pub fn run(arguments: Arguments) -> ExitCode {
 async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         None => serve::run(arguments.serve).await,
-        Some(Command::Serve(serve)) => serve::run(serve).await,
+        Some(Command::Serve(serve)) => serve::run(*serve).await,
         Some(Command::User(command)) => command.run().await,
         Some(Command::Project(command)) => command.run().await,
         Some(Command::Key(command)) => command.run().await,
+        Some(Command::Secrets(command)) => command.run(),
     }
 }
 
@@ -84,6 +91,9 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
 struct DatabaseArguments {
     #[command(flatten)]
     database: DatabaseConfig,
+    /// The server's address, for the links that a command makes [default: `http://localhost:8000`]
+    #[arg(long, env = "OTRACE_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<Url>,
 }
 
 impl DatabaseArguments {
@@ -92,17 +102,17 @@ impl DatabaseArguments {
         telemetry::start(LogFormat::Text, "warn");
         let database = Database::join(&self.database).await?;
         database::migrate(&database.pool).await?;
-        let config = Config {
-            http: HttpConfig::local(([127, 0, 0, 1], 0).into()),
-            database: self.database,
-            storage: StorageConfig::default(),
-            instance_name: None,
-            cheap_passwords: false,
-        };
+        let mut http = HttpConfig::local(([127, 0, 0, 1], 8000).into());
+        if let Some(url) = self.public_url {
+            http = http.called(url);
+        }
+        let config = Config::new(http, self.database);
         let live = Live::start(database.pool.clone());
-        let app = AppState::new(config, Clock::System, database.pool.clone(), Blobs::in_memory(), live);
+        // What a command signs is worth nothing to the server, and none signs anything.
+        let tokens = Tokens::with_new_key(config.public_url_str(), Clock::System.now())?;
+        let app = AppState::new(config, Clock::System, database.pool.clone(), Blobs::in_memory(), live, tokens)?;
         let done = work(&app).await;
-        app.live.close();
+        app.close();
         database.close().await?;
         done
     }

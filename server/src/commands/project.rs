@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{DatabaseArguments, print_json};
-use crate::domain::ProjectId;
+use crate::domain::{Actor, ProjectId};
 use crate::services;
 use crate::services::projects::NewProject;
 
@@ -46,7 +46,7 @@ impl ProjectCommand {
         let project = database
             .with_app(async |app| {
                 let owner = services::accounts::find(app, &owner).await?;
-                Ok(services::projects::create(app, &owner, NewProject { name, description }).await?)
+                Ok(services::projects::create(app, &owner, &Actor::command(), NewProject { name, description }).await?)
             })
             .await?;
         print_json(&Created { id: project.id, name: project.name, slug: project.slug })

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
@@ -19,6 +19,7 @@ use crate::live::Live;
 use crate::routes;
 use crate::serve::serve;
 use crate::telemetry::{self, LogFormat};
+use crate::tokens::Tokens;
 
 /// Enough for all connections, the database's and the contents'.
 const OPEN_FILES: u64 = 16_384;
@@ -44,6 +45,8 @@ pub async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("listening on {listen}: is another server on this port? Choose one with --listen"))?;
     config.http.settle(listener.local_addr()?);
+    refuse_to_be_overheard(&config)?;
+    keep_memory_private();
 
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone())?;
@@ -59,25 +62,46 @@ async fn run_on(
     listener: TcpListener,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
+    let now = Clock::System.now();
+    let tokens =
+        Tokens::open(&config.secrets.signing_keys_file(&config.database.data_dir()), config.public_url_str(), now)?;
+    tokens.self_test(now)?;
     database::migrate(&database.pool).await?;
     let blobs = Blobs::open(&config)?;
     let live = Live::start(database.pool.clone());
-    let app = AppState::new(config, Clock::System, database.pool.clone(), blobs, live.clone());
-    if !app.config.is_https() && !app.config.is_local_only() {
-        tracing::warn!(
-            "passwords and keys cross the network in the clear: put TLS in front, and set --public-url https://…"
-        );
-    }
+    let app = AppState::new(config, Clock::System, database.pool.clone(), blobs, live, tokens)?;
     say_where_to_go(app.config.public_url_str())?;
 
-    let serving = serve(listener, routes::router(app), async {
+    let serving = serve(listener, routes::router(app.clone()), async {
         stop.cancelled().await;
         // Open pages would hold the server up; they find the next one by themselves.
-        live.close();
+        app.close();
     });
     tokio::select! {
         () = serving => Ok(()),
         error = database.failed() => Err(error),
+    }
+}
+
+/// Passwords and keys don't cross a network in the clear, unless whoever runs the server says so.
+fn refuse_to_be_overheard(config: &Config) -> anyhow::Result<()> {
+    if config.is_https() || config.is_local_only() {
+        return Ok(());
+    }
+    ensure!(
+        config.http.insecure_http,
+        "others would send passwords and keys over plain HTTP: put TLS in front and set --public-url https://…, \
+         or say --insecure-http where everybody on the network may read them"
+    );
+    tracing::warn!("passwords and keys cross the network in the clear, as --insecure-http allows");
+    Ok(())
+}
+
+/// Other users of the machine can't look into the server's memory, and a crash leaves no copy of it.
+fn keep_memory_private() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = nix::sys::prctl::set_dumpable(false) {
+        tracing::warn!(%error, "could not close the server's memory to other programs");
     }
 }
 

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{DatabaseArguments, print_json};
-use crate::domain::AccountId;
+use crate::domain::{AccountId, Actor};
 use crate::services;
 use crate::services::accounts::SignUp;
 
@@ -16,6 +16,24 @@ use crate::services::accounts::SignUp;
 pub enum UserCommand {
     /// Create an account; the first one runs the server
     Create(CreateArguments),
+    /// Make a link to choose a new password with, to be handed over; it works once, for 30 minutes
+    ResetLink(ResetLinkArguments),
+}
+
+/// Whose password it is.
+#[derive(Args, Debug)]
+pub struct ResetLinkArguments {
+    /// The account's e-mail address
+    #[arg(long)]
+    email: String,
+    #[command(flatten)]
+    database: DatabaseArguments,
+}
+
+#[derive(Serialize)]
+struct ResetLink {
+    email: String,
+    link: String,
 }
 
 /// What an account is made of.
@@ -45,11 +63,36 @@ struct Created {
 impl UserCommand {
     /// Runs the command.
     pub async fn run(self) -> anyhow::Result<()> {
-        let Self::Create(arguments) = self;
+        match self {
+            Self::Create(arguments) => arguments.run().await,
+            Self::ResetLink(arguments) => arguments.run().await,
+        }
+    }
+}
+
+impl ResetLinkArguments {
+    async fn run(self) -> anyhow::Result<()> {
+        let Self { email, database } = self;
+        let made = database
+            .with_app(async |app| {
+                let account = services::accounts::find(app, &email).await?;
+                let link = services::links::make_reset(app, &account, &Actor::command()).await?;
+                Ok(ResetLink { email: account.email, link })
+            })
+            .await?;
+        print_json(&made)
+    }
+}
+
+impl CreateArguments {
+    async fn run(self) -> anyhow::Result<()> {
+        let arguments = self;
         let password = read_password()?;
         let input = SignUp { email: arguments.email, name: arguments.name, password };
-        let account =
-            arguments.database.with_app(async |app| Ok(services::accounts::create(app, input).await?)).await?;
+        let account = arguments
+            .database
+            .with_app(async |app| Ok(services::accounts::create(app, input, &Actor::command()).await?))
+            .await?;
         print_json(&Created { id: account.id, email: account.email, name: account.name, is_admin: account.is_admin })
     }
 }

@@ -18,6 +18,10 @@ pub struct HttpConfig {
     /// The largest request that published clients may send: a run's details with its files inline, in bytes.
     #[arg(long, env = "OTRACE_MAX_BODY_BYTES", default_value_t = 256 * 1024 * 1024, value_name = "BYTES")]
     pub max_body_bytes: u64,
+    /// Serve others over plain HTTP: passwords and keys cross the network in the clear. Only for a network
+    /// in which everybody may read everything.
+    #[arg(long, env = "OTRACE_INSECURE_HTTP")]
+    pub insecure_http: bool,
     /// Whether nobody said what the server is called.
     #[arg(skip)]
     name_is_guessed: bool,
@@ -26,9 +30,21 @@ pub struct HttpConfig {
 impl HttpConfig {
     /// Listening on `listen`, called `http://localhost:PORT`.
     pub fn local(listen: SocketAddr) -> Self {
-        let mut config = Self { listen, public_url: None, max_body_bytes: 256 * 1024 * 1024, name_is_guessed: false };
+        let mut config = Self {
+            listen,
+            public_url: None,
+            max_body_bytes: 256 * 1024 * 1024,
+            insecure_http: false,
+            name_is_guessed: false,
+        };
         config.settle(listen);
         config
+    }
+
+    /// The same, called by this address.
+    #[must_use]
+    pub fn called(self, public_url: Url) -> Self {
+        Self { public_url: Some(public_url), name_is_guessed: false, ..self }
     }
 
     /// Settles the public address once the port is known: port 0 listens on any free one.

@@ -2,10 +2,18 @@
 
 mod database;
 mod http;
+mod limits;
+mod mail;
+mod secrets;
+mod sign_in;
 mod storage;
 
 pub use database::DatabaseConfig;
 pub use http::HttpConfig;
+pub use limits::LimitsConfig;
+pub use mail::MailConfig;
+pub use secrets::SecretsConfig;
+pub use sign_in::SignInConfig;
 pub use storage::StorageConfig;
 
 use clap::Args;
@@ -24,6 +32,18 @@ pub struct Config {
     /// Where contents are kept.
     #[command(flatten)]
     pub storage: StorageConfig,
+    /// How people sign in.
+    #[command(flatten)]
+    pub sign_in: SignInConfig,
+    /// How it sends mail.
+    #[command(flatten)]
+    pub mail: MailConfig,
+    /// Where its own secrets are kept.
+    #[command(flatten)]
+    pub secrets: SecretsConfig,
+    /// How much each caller may do, and which proxies are believed.
+    #[command(flatten)]
+    pub limits: LimitsConfig,
     /// The team's name, shown at the top of every page.
     #[arg(long, env = "OTRACE_INSTANCE_NAME", value_name = "NAME")]
     pub instance_name: Option<String>,
@@ -33,6 +53,26 @@ pub struct Config {
 }
 
 impl Config {
+    /// The settings of a server that has only these; everything else as it is without a word.
+    pub fn new(http: HttpConfig, database: DatabaseConfig) -> Self {
+        Self {
+            http,
+            database,
+            storage: StorageConfig::default(),
+            sign_in: SignInConfig::default(),
+            mail: MailConfig::default(),
+            secrets: SecretsConfig::default(),
+            limits: LimitsConfig::default(),
+            instance_name: None,
+            cheap_passwords: false,
+        }
+    }
+
+    /// The team's name, else `Trace`.
+    pub fn instance_name_or_default(&self) -> &str {
+        self.instance_name.as_deref().unwrap_or("Trace")
+    }
+
     /// The server's address as browsers and clients write it, without a slash at the end.
     pub fn public_url_str(&self) -> &str {
         self.http.public_url().as_str().trim_end_matches('/')

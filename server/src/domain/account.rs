@@ -1,6 +1,7 @@
 //! A person who signs in.
 
 use time::OffsetDateTime;
+use zxcvbn::{Score, zxcvbn};
 
 use super::AccountId;
 use super::text::Invalid;
@@ -9,6 +10,9 @@ use super::text::Invalid;
 pub const PASSWORD_MAX_BYTES: usize = 1024;
 /// The shortest password that is taken, in bytes.
 pub const PASSWORD_MIN_BYTES: usize = 12;
+
+/// So much of a password is judged.
+const JUDGED_CHARS: usize = 100;
 
 /// A person who signs in, with a password or through a provider.
 #[derive(Clone, Debug)]
@@ -46,6 +50,19 @@ pub fn check_password(password: &str) -> Result<(), Invalid> {
     }
 }
 
+/// Checks a new password: its length, and whether guessing programs would find it soon. `known` are
+/// words that whoever guesses knows too, such as the address.
+pub fn check_new_password(password: &str, known: &[&str]) -> Result<(), Invalid> {
+    check_password(password)?;
+    // Longer ones are judged by their beginning; judging takes time that grows with the length.
+    let beginning: String = password.chars().take(JUDGED_CHARS).collect();
+    if zxcvbn(&beginning, known).score() >= Score::Three {
+        Ok(())
+    } else {
+        Err(Invalid("This password is easy to guess. Use a longer one, such as a few unrelated words."))
+    }
+}
+
 /// A name to show when none was given: what stands before the `@`.
 pub fn name_from_email(email: &str) -> String {
     email.split('@').next().unwrap_or(email).chars().take(100).collect()
@@ -64,6 +81,17 @@ mod tests {
     fn what_can_be_no_email_is_refused() {
         for text in ["", "ada", "@example.org", "ada@", "a b@example.org", "a@b@c", "a\n@b.c"] {
             assert!(normalize_email(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_is_soon_guessed_is_refused() {
+        for password in ["password1234", "aaaaaaaaaaaa", "qwertyuiop12", "ada@example.org", "123456789012"] {
+            assert!(check_new_password(password, &["ada@example.org", "Ada"]).is_err(), "{password}");
+        }
+        for password in ["correct horse battery", "Tr0ub4dour&3-lattice", &"unrelated words of some length ".repeat(20)]
+        {
+            assert!(check_new_password(password, &["ada@example.org"]).is_ok(), "{password}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! Project API keys: `trc_`, 32 random characters, 6 of checksum.
 
-use time::OffsetDateTime;
+use std::str::FromStr;
+
+use time::{Duration, OffsetDateTime};
 
 use super::secret_token::{base62_digits, random_base62};
 use super::{ApiKeyId, ProjectId};
@@ -21,6 +23,8 @@ pub struct ApiKey {
     pub name: String,
     /// Its first characters, such as `trc_5hQm`.
     pub prefix: String,
+    /// What it may do.
+    pub scope: Scope,
     /// Who made it, as shown to people.
     pub created_by: String,
     /// When it was made.
@@ -29,9 +33,57 @@ pub struct ApiKey {
     pub expires_at: Option<OffsetDateTime>,
     /// When a request last came with it, to the minute.
     pub last_used_at: Option<OffsetDateTime>,
+    /// From which address that was.
+    pub last_used_address: Option<String>,
+    /// Whether a new key was made to take its place.
+    pub is_replaced: bool,
     /// When it was revoked.
     pub revoked_at: Option<OffsetDateTime>,
 }
+
+/// What a key may do. Ordered: who may write may read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Reads runs and artifacts.
+    Read,
+    /// Records, changes and deletes runs too.
+    #[default]
+    Write,
+}
+
+impl Scope {
+    /// The scope as it is written in the database and in forms.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+}
+
+/// The text is none of the scopes.
+#[derive(Debug, thiserror::Error)]
+#[error("no such scope: {0}")]
+pub struct UnknownScope(String);
+
+impl FromStr for Scope {
+    type Err = UnknownScope;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "read" => Ok(Self::Read),
+            "write" => Ok(Self::Write),
+            _ => Err(UnknownScope(text.to_owned())),
+        }
+    }
+}
+
+/// How many days a key may live, as forms offer it; besides them, for ever.
+pub const LIFETIME_DAYS: [u16; 4] = [7, 30, 90, 365];
+/// How many days a key lives unless its maker says otherwise.
+pub const DEFAULT_LIFETIME_DAYS: u16 = 90;
+/// How long a key that was replaced goes on working, so that no machine stops in between.
+pub const ROTATION_OVERLAP: Duration = Duration::hours(24);
 
 impl ApiKey {
     /// Whether it still opens its project.
@@ -54,6 +106,11 @@ pub fn is_well_formed(key: &str) -> bool {
         && key.starts_with(PREFIX)
         && key.bytes().skip(PREFIX.len()).all(|byte| byte.is_ascii_alphanumeric())
         && checksum(&key[..PREFIX.len() + RANDOM_CHARS]) == key[PREFIX.len() + RANDOM_CHARS..]
+}
+
+/// Whether `text` is meant as a key, well-formed or not.
+pub fn has_prefix(text: &str) -> bool {
+    text.starts_with(PREFIX)
 }
 
 /// What may be shown of a key: `trc_` and its next four characters.

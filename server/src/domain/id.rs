@@ -41,6 +41,10 @@ ids! {
     ProjectId;
     /// The id of an [`ApiKey`](super::ApiKey).
     ApiKeyId;
+    /// The id of an [`Invitation`](super::Invitation).
+    InvitationId;
+    /// The id of a session, which is not its token.
+    SessionId;
     /// The id of a [`Run`](super::Run).
     RunId;
     /// The id of an [`Artifact`](super::Artifact).

@@ -17,11 +17,12 @@ use time::OffsetDateTime;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::ProjectId;
+use crate::domain::{AccountId, ProjectId};
 
 pub use stream::run_events;
 
 const CHANNEL: &str = "otrace_runs";
+const ACCESS_CHANNEL: &str = "otrace_access";
 const GATHER_FOR: Duration = Duration::from_millis(25);
 const QUEUE: usize = 1024;
 /// PostgreSQL takes messages of less than 8000 bytes; an event has about 150.
@@ -48,6 +49,8 @@ pub struct RunEvent {
 pub struct Live {
     outbox: mpsc::Sender<RunEvent>,
     heard: broadcast::Sender<RunEvent>,
+    access_changes: broadcast::Sender<AccountId>,
+    pool: PgPool,
     closing: CancellationToken,
 }
 
@@ -56,10 +59,15 @@ impl Live {
     pub fn start(pool: PgPool) -> Self {
         let (outbox, told) = mpsc::channel(QUEUE);
         let (heard, _) = broadcast::channel(QUEUE);
+        let (access_changes, _) = broadcast::channel(QUEUE);
         let closing = CancellationToken::new();
         tokio::spawn(closing.clone().run_until_cancelled_owned(tell(pool.clone(), told)));
-        tokio::spawn(closing.clone().run_until_cancelled_owned(listen(pool, heard.clone())));
-        Self { outbox, heard, closing }
+        tokio::spawn(closing.clone().run_until_cancelled_owned(listen(
+            pool.clone(),
+            heard.clone(),
+            access_changes.clone(),
+        )));
+        Self { outbox, heard, access_changes, pool, closing }
     }
 
     /// Tells that a run changed. Never waits: when too much happens at once, pages find out later.
@@ -67,6 +75,28 @@ impl Live {
         if self.outbox.try_send(event).is_err() {
             tracing::debug!("an event was left out, the queue is full");
         }
+    }
+
+    /// Tells every server that an account may do less than before: its open pages are asked anew.
+    ///
+    /// Never waits. A page that was not told is asked within half a minute all the same.
+    pub fn publish_access_change(&self, account: AccountId) {
+        let pool = self.pool.clone();
+        tokio::spawn(async move {
+            let told = sqlx::query("SELECT pg_notify($1, $2)")
+                .bind(ACCESS_CHANNEL)
+                .bind(account.to_string())
+                .execute(&pool)
+                .await;
+            if let Err(error) = told {
+                tracing::warn!(%error, "open pages were not told that somebody may do less");
+            }
+        });
+    }
+
+    /// The accounts that may do less than before, from now on.
+    pub fn subscribe_to_access_changes(&self) -> broadcast::Receiver<AccountId> {
+        self.access_changes.subscribe()
     }
 
     /// Everything that is heard from now on.
@@ -108,9 +138,9 @@ async fn tell(pool: PgPool, mut told: mpsc::Receiver<RunEvent>) {
 }
 
 /// Hears what all servers tell. Reconnects for ever; meanwhile pages miss events, and find out when they reconnect.
-async fn listen(pool: PgPool, heard: broadcast::Sender<RunEvent>) {
+async fn listen(pool: PgPool, heard: broadcast::Sender<RunEvent>, access_changes: broadcast::Sender<AccountId>) {
     while !pool.is_closed() {
-        if let Err(error) = listen_once(&pool, &heard).await
+        if let Err(error) = listen_once(&pool, &heard, &access_changes).await
             && !pool.is_closed()
         {
             tracing::warn!(%error, "lost the connection that hears of changes; trying again");
@@ -119,11 +149,21 @@ async fn listen(pool: PgPool, heard: broadcast::Sender<RunEvent>) {
     }
 }
 
-async fn listen_once(pool: &PgPool, heard: &broadcast::Sender<RunEvent>) -> sqlx::Result<()> {
+async fn listen_once(
+    pool: &PgPool,
+    heard: &broadcast::Sender<RunEvent>,
+    access_changes: &broadcast::Sender<AccountId>,
+) -> sqlx::Result<()> {
     let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen(CHANNEL).await?;
+    listener.listen_all([CHANNEL, ACCESS_CHANNEL]).await?;
     loop {
         let notification = listener.recv().await?;
+        if notification.channel() == ACCESS_CHANNEL {
+            if let Ok(account) = notification.payload().parse().map(AccountId) {
+                let _ = access_changes.send(account);
+            }
+            continue;
+        }
         for event in serde_json::from_str::<Vec<RunEvent>>(notification.payload()).unwrap_or_default() {
             // Nobody listening is fine.
             let _ = heard.send(event);

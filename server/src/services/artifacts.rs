@@ -2,17 +2,37 @@
 
 use bytes::Bytes;
 use futures_util::Stream;
+use time::OffsetDateTime;
 
 use crate::app::AppState;
 use crate::domain::artifact::Preview;
 use crate::domain::{Artifact, ArtifactId, ProjectId};
 use crate::error::{AppError, Result};
+use crate::services::links;
 use crate::store;
+use crate::tokens;
 
 /// The project's artifact with this id.
 pub async fn find(app: &AppState, project_id: ProjectId, id: ArtifactId) -> Result<Artifact> {
     let found = store::artifacts::find(&mut *app.pool.acquire().await?, project_id, id).await?;
     found.ok_or(AppError::NotFound("Artifact"))
+}
+
+/// Makes a link to an artifact's content that works for minutes without a key, for tools that can send none.
+pub async fn ticket(app: &AppState, project_id: ProjectId, id: ArtifactId) -> Result<(String, OffsetDateTime)> {
+    let artifact = find(app, project_id, id).await?;
+    if artifact.sha256.is_none() {
+        return Err(AppError::NotFound("Artifact content"));
+    }
+    let now = app.clock.now();
+    let ticket = app.tokens.download_ticket(id, project_id, now)?;
+    Ok((links::url(app, &format!("/download/{ticket}")), now + tokens::DOWNLOAD_LIFETIME))
+}
+
+/// The artifact that a link of minutes leads to. One that has ended, or was never made here, leads nowhere.
+pub async fn by_ticket(app: &AppState, ticket: &str) -> Result<(ProjectId, Artifact)> {
+    let claims = app.tokens.check_download_ticket(ticket, app.clock.now()).ok_or(AppError::NotFound("Download"))?;
+    Ok((claims.project, find(app, claims.project, claims.artifact).await?))
 }
 
 /// The beginning of a text artifact; `None` where it is no text or its content is not stored.

@@ -7,7 +7,6 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use crate::app::AppState;
-use crate::auth::ProjectKey;
 use crate::blobs::{Content, Encoding, Spill};
 use crate::domain::snapshot::SnapshotFile;
 use crate::domain::table::{FIRST_ROWS, FIRST_ROWS_MAX_BYTES};
@@ -30,7 +29,7 @@ const FILES_MAX: usize = 1_000;
 /// Sending the same details twice leaves the same details.
 pub async fn replace(
     app: &AppState,
-    key: &ProjectKey,
+    project_id: ProjectId,
     run: RunRef,
     details: RunDetails,
     inline: &Spill,
@@ -38,7 +37,6 @@ pub async fn replace(
     if details.artifacts.len() > ARTIFACTS_MAX || details.logs.len() > FILES_MAX {
         return Err(AppError::invalid("A run takes at most 10,000 artifacts and 1,000 logs."));
     }
-    let project_id = key.project.id;
     let run_id = crate::services::runs::resolve(app, project_id, run).await?;
     let contents = Contents { app, project_id, inline, known: known_contents(app, project_id, &details).await? };
 
@@ -75,8 +73,7 @@ pub async fn replace(
 }
 
 /// Adds to the evidence of a run's snapshot.
-pub async fn add_evidence(app: &AppState, key: &ProjectKey, run: RunRef, batch: EvidenceBatch) -> Result<Run> {
-    let project_id = key.project.id;
+pub async fn add_evidence(app: &AppState, project_id: ProjectId, run: RunRef, batch: EvidenceBatch) -> Result<Run> {
     let run_id = crate::services::runs::resolve(app, project_id, run).await?;
     let evidence = batch.evidence.into_iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect();
     let mut transaction = app.pool.begin().await?;

@@ -5,13 +5,20 @@
 //! contents move. What open pages should know is published after the commit.
 
 pub mod accounts;
+pub mod admin;
 pub mod api_keys;
 pub mod artifacts;
+pub mod audit;
 pub mod contents;
 pub mod details;
+pub mod device_logins;
 pub mod health;
+pub mod invitations;
+pub mod links;
 pub mod logs;
+pub mod members;
 pub mod projects;
+pub mod provider_sign_in;
 pub mod runs;
 pub mod sign_in;
 pub mod snapshots;

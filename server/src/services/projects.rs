@@ -4,11 +4,13 @@ use time::Duration;
 
 use crate::app::AppState;
 use crate::auth::ProjectMember;
+use crate::domain::audit::{Action, Chain, NewEvent};
 use crate::domain::project::slug_from_name;
 use crate::domain::result::Direction;
 use crate::domain::text::{Invalid, normalize_name, without_nul};
-use crate::domain::{Account, Project, ProjectId, Role, Run, RunId};
+use crate::domain::{Account, Actor, Project, ProjectId, Role, Run, RunId};
 use crate::error::{AppError, Result};
+use crate::services::audit;
 use crate::store;
 
 /// So many days of activity are shown.
@@ -26,7 +28,7 @@ pub struct NewProject {
 }
 
 /// Creates a project that belongs to `owner`.
-pub async fn create(app: &AppState, owner: &Account, input: NewProject) -> Result<Project> {
+pub async fn create(app: &AppState, owner: &Account, actor: &Actor, input: NewProject) -> Result<Project> {
     let name = normalize_name(&without_nul(&input.name))?;
     let description = without_nul(input.description.trim());
     if description.chars().count() > 10_000 {
@@ -46,6 +48,8 @@ pub async fn create(app: &AppState, owner: &Account, input: NewProject) -> Resul
         project.slug = format!("{slug}-{tries}");
     }
     store::members::insert(&mut transaction, project.id, owner.id, Role::Owner, now).await?;
+    let event = NewEvent::new(Action::ProjectCreated, project.slug.clone()).with("owner", owner.email.clone());
+    audit::record(&mut transaction, Chain::Project(project.id), actor, event, now).await?;
     transaction.commit().await?;
     tracing::info!(project = %project.id, "a project was created");
     Ok(project)

@@ -6,18 +6,19 @@ use time::OffsetDateTime;
 use super::unknown_word;
 use crate::domain::{Account, AccountId, Project, ProjectId, Role};
 
-/// Adds a member.
+/// Adds a member. `false`: the account is one already.
 pub async fn insert(
     connection: &mut PgConnection,
     project_id: ProjectId,
     account_id: AccountId,
     role: Role,
     now: OffsetDateTime,
-) -> sqlx::Result<()> {
-    sqlx::query!(
+) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
         "
         INSERT INTO members (project_id, account_id, role, created_at, last_visited_at)
         VALUES ($1, $2, $3, $4, $4)
+        ON CONFLICT (project_id, account_id) DO NOTHING
         ",
         project_id as ProjectId,
         account_id as AccountId,
@@ -26,7 +27,128 @@ pub async fn insert(
     )
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
+}
+
+/// A member, as others in the project see them.
+#[derive(Clone, Debug)]
+pub struct ListedMember {
+    /// Who it is.
+    pub account: Account,
+    /// What they may do.
+    pub role: Role,
+    /// When they joined.
+    pub joined_at: OffsetDateTime,
+    /// Whether their account was closed.
+    pub is_disabled: bool,
+}
+
+/// The project's members, owners first, then by name.
+pub async fn list(connection: &mut PgConnection, project_id: ProjectId) -> sqlx::Result<Vec<ListedMember>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT a.id AS "id: AccountId", a.email, a.name, a.is_admin, a.created_at, m.role,
+               m.created_at AS joined_at, a.disabled_at IS NOT NULL AS "is_disabled!"
+        FROM members m
+        JOIN accounts a ON a.id = m.account_id
+        WHERE m.project_id = $1
+        ORDER BY array_position(ARRAY['owner', 'editor', 'viewer'], m.role), lower(a.name), a.id
+        "#,
+        project_id as ProjectId,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let account = Account {
+                id: row.id,
+                email: row.email,
+                name: row.name,
+                is_admin: row.is_admin,
+                created_at: row.created_at,
+            };
+            let role = row.role.parse().map_err(unknown_word)?;
+            Ok(ListedMember { account, role, joined_at: row.joined_at, is_disabled: row.is_disabled })
+        })
+        .collect()
+}
+
+/// The account's role in the project.
+pub async fn find_role(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    account_id: AccountId,
+) -> sqlx::Result<Option<Role>> {
+    let role = sqlx::query_scalar!(
+        "SELECT role FROM members WHERE project_id = $1 AND account_id = $2",
+        project_id as ProjectId,
+        account_id as AccountId,
+    )
+    .fetch_optional(connection)
+    .await?;
+    role.map(|role| role.parse().map_err(unknown_word)).transpose()
+}
+
+/// The account's role in the project, which nobody changes until the transaction ends.
+pub async fn hold_role(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    account_id: AccountId,
+) -> sqlx::Result<Option<Role>> {
+    sqlx::query!("SELECT id FROM projects WHERE id = $1 FOR KEY SHARE", project_id as ProjectId)
+        .fetch_optional(&mut *connection)
+        .await?;
+    find_role(connection, project_id, account_id).await
+}
+
+/// Owners whose accounts are open, by id. Locks the project, so that nobody else changes its members
+/// until the transaction ends.
+pub async fn lock_owners(connection: &mut PgConnection, project_id: ProjectId) -> sqlx::Result<Vec<AccountId>> {
+    sqlx::query!("SELECT id FROM projects WHERE id = $1 FOR UPDATE", project_id as ProjectId)
+        .fetch_optional(&mut *connection)
+        .await?;
+    sqlx::query_scalar!(
+        r#"
+        SELECT m.account_id AS "id: AccountId"
+        FROM members m
+        JOIN accounts a ON a.id = m.account_id
+        WHERE m.project_id = $1 AND m.role = 'owner' AND a.disabled_at IS NULL
+        ORDER BY m.account_id
+        "#,
+        project_id as ProjectId,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Changes what a member may do. `false`: the account is no member.
+pub async fn set_role(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    account_id: AccountId,
+    role: Role,
+) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "UPDATE members SET role = $3 WHERE project_id = $1 AND account_id = $2",
+        project_id as ProjectId,
+        account_id as AccountId,
+        role.as_str(),
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Takes a member out of the project. `false`: the account was none.
+pub async fn delete(connection: &mut PgConnection, project_id: ProjectId, account_id: AccountId) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "DELETE FROM members WHERE project_id = $1 AND account_id = $2",
+        project_id as ProjectId,
+        account_id as AccountId,
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// The project with this slug and the account's role in it. `None` for strangers too.

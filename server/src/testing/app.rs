@@ -16,12 +16,16 @@ use crate::app::AppState;
 use crate::auth::Client;
 use crate::blobs::Blobs;
 use crate::clock::Clock;
-use crate::config::{Config, DatabaseConfig, HttpConfig, StorageConfig};
+use crate::config::{Config, DatabaseConfig, HttpConfig};
+use crate::domain::{Account, Actor, Project, ProjectId, Role};
 use crate::live::Live;
 use crate::routes;
 use crate::services;
 use crate::services::accounts::SignUp;
+use crate::services::api_keys::{NewKey, NewKeyInput};
 use crate::services::projects::NewProject;
+use crate::store;
+use crate::tokens::Tokens;
 
 /// The whole app on a fresh schema and an empty folder, with a clock that stands still.
 #[derive(Debug)]
@@ -54,23 +58,33 @@ pub struct TestProject {
 impl TestApp {
     /// Starts it, called `http://localhost:8000`.
     pub async fn new() -> Self {
-        let clock = Clock::frozen_at(datetime!(2026-06-01 12:00 UTC));
-        Self::start(HttpConfig::local(([127, 0, 0, 1], 8000).into()), clock).await
+        Self::with(|_| {}).await
     }
 
-    pub(super) async fn start(http: HttpConfig, clock: Clock) -> Self {
+    /// Starts it with other settings.
+    pub async fn with(settings: impl FnOnce(&mut Config)) -> Self {
+        let clock = Clock::frozen_at(datetime!(2026-06-01 12:00 UTC));
+        Self::start(HttpConfig::local(([127, 0, 0, 1], 8000).into()), clock, settings).await
+    }
+
+    /// Starts it with the machine's clock, for what has a time of its own, such as a provider's tokens.
+    pub async fn at_real_time(settings: impl FnOnce(&mut Config)) -> Self {
+        Self::start(HttpConfig::local(([127, 0, 0, 1], 8000).into()), Clock::System, settings).await
+    }
+
+    pub(super) async fn start(http: HttpConfig, clock: Clock, settings: impl FnOnce(&mut Config)) -> Self {
         let contents = tempfile::tempdir().unwrap();
         let database = TestDatabase::new().await;
-        let config = Config {
-            http,
-            database: DatabaseConfig::at("postgres:///unused"),
-            storage: StorageConfig::default(),
+        let mut config = Config {
             instance_name: Some("Halden Lab".to_owned()),
             cheap_passwords: true,
+            ..Config::new(http, DatabaseConfig::at("postgres:///unused"))
         };
+        settings(&mut config);
         let blobs = Blobs::in_folder(contents.path()).unwrap();
         let live = Live::start(database.pool.clone());
-        let app = AppState::new(config, clock, database.pool, blobs, live);
+        let tokens = Tokens::with_new_key(config.public_url_str(), clock.now()).unwrap();
+        let app = AppState::new(config, clock, database.pool, blobs, live, tokens).unwrap();
         Self { router: routes::router(app.clone()), app, _contents: contents }
     }
 
@@ -147,8 +161,8 @@ impl TestApp {
         let cookie = self.account(&email).await;
         let owner = services::accounts::find(&self.app, &email).await.unwrap();
         let input = NewProject { name: name.to_owned(), description: "What makes it better?".to_owned() };
-        let project = services::projects::create(&self.app, &owner, input).await.unwrap();
-        let key = services::api_keys::create_for(&self.app, project.id, &owner, "test key").await.unwrap();
+        let project = services::projects::create(&self.app, &owner, &Actor::command(), input).await.unwrap();
+        let key = self.key(&project, &owner, NewKeyInput::named("test key")).await;
         TestProject {
             id: project.id.0,
             slug: project.slug,
@@ -158,6 +172,34 @@ impl TestApp {
             key_id: key.record.id.0,
             cookie,
         }
+    }
+
+    /// Makes a key for a project in somebody's name.
+    pub async fn key(&self, project: &Project, owner: &Account, input: NewKeyInput) -> NewKey {
+        services::api_keys::create_for(&self.app, project.id, owner, &Actor::command(), input).await.unwrap()
+    }
+
+    /// Makes another key of a project, in its owner's name.
+    pub async fn another_key(&self, project: &TestProject, input: NewKeyInput) -> NewKey {
+        let owner = services::accounts::find(&self.app, &project.email).await.unwrap();
+        let project_id = ProjectId(project.id);
+        services::api_keys::create_for(&self.app, project_id, &owner, &Actor::command(), input).await.unwrap()
+    }
+
+    /// Makes an account a member of a project.
+    pub async fn join(&self, project: &TestProject, email: &str, role: Role) {
+        let account = services::accounts::find(&self.app, email).await.unwrap();
+        let mut connection = self.app.pool.acquire().await.unwrap();
+        let now = self.app.clock.now();
+        assert!(store::members::insert(&mut connection, ProjectId(project.id), account.id, role, now).await.unwrap());
+    }
+
+    /// A new session of an account, as the `Cookie` header holds it.
+    pub async fn session(&self, email: &str) -> String {
+        let account = services::accounts::find(&self.app, email).await.unwrap();
+        let session = services::sign_in::begin_session(&self.app, account, &Client::default()).await.unwrap();
+        let cookie = crate::auth::session_cookie(&self.app, &session.token);
+        format!("{}={}", cookie.name(), cookie.value())
     }
 
     /// Creates a run with the least that it needs; returns it as the API tells it.

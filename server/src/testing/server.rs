@@ -10,7 +10,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{TestApp, TestProject};
 use crate::clock::Clock;
-use crate::config::HttpConfig;
+use crate::config::{Config, HttpConfig};
 use crate::serve::serve;
 
 /// The app on a real socket, until it is dropped.
@@ -25,15 +25,20 @@ pub struct TestServer {
 impl TestServer {
     /// Starts it on a free port, with the machine's clock.
     pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// Starts it with other settings.
+    pub async fn with(settings: impl FnOnce(&mut Config)) -> Self {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let app = TestApp::start(HttpConfig::local(address), Clock::System).await;
+        let app = TestApp::start(HttpConfig::local(address), Clock::System, settings).await;
         let stop = CancellationToken::new();
-        let live = app.app.live.clone();
+        let state = app.app.clone();
         let stopped = stop.clone();
         tokio::spawn(serve(listener, app.router(), async move {
             stopped.cancelled().await;
-            live.close();
+            state.close();
         }));
         Self { url: format!("http://127.0.0.1:{}", address.port()), app, _stop: stop.drop_guard() }
     }

@@ -32,6 +32,7 @@ pub fn render(
 ) -> Response {
     let title = match error {
         AppError::SignedOut(_) => "Sign in first",
+        AppError::Unconfirmed => "Confirm that it is you",
         AppError::Forbidden(_) => "Not allowed",
         AppError::NotFound(_) => "Not found",
         AppError::Invalid(_) => "That did not work",

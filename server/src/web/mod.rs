@@ -7,16 +7,23 @@
 //!
 //! - `shell`: what every page needs (bar, theme, account); `people` and `format`: how names,
 //!   numbers and times are shown; `terminal` and `diff`: how untrusted output becomes text.
-//! - `landing`, `accounts`, `projects`, `keys`, `runs`: one file per page.
+//! - `landing`, `accounts`, `device`, `invitations`, `projects`, `keys`, `members`, `audit`, `admin`,
+//!   `runs`: one file or folder per page.
 //! - `assets`: the style, the fonts and the scripts; `error_page` and `render`: what went wrong.
 
 pub mod accounts;
+pub mod admin;
 pub mod assets;
+pub mod audit;
+pub mod device;
 mod diff;
 pub mod error_page;
 mod format;
+pub mod invitations;
+mod inviting;
 pub mod keys;
 pub mod landing;
+pub mod members;
 mod people;
 pub mod projects;
 pub mod render;
@@ -43,6 +50,31 @@ fn page(template: &impl Template) -> Response {
 /// A form that comes back with what was wrong in it.
 fn form_again(template: &impl Template) -> Response {
     with_status(StatusCode::UNPROCESSABLE_ENTITY, template)
+}
+
+/// Whether a refusal is told on the page that its form came from.
+const fn is_told_in_place(refused: &AppError) -> bool {
+    matches!(
+        refused,
+        AppError::Invalid(_)
+            | AppError::Conflict(_)
+            | AppError::Forbidden(_)
+            | AppError::RateLimited { .. }
+            | AppError::Unavailable(_)
+    )
+}
+
+/// The page that a form came from, with what stood against it.
+fn refused_in_place(refused: &AppError, template: &impl Template) -> Response {
+    let status = match refused {
+        AppError::Invalid(_) | AppError::Conflict(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => refused.status(),
+    };
+    let mut response = with_status(status, template);
+    if let Some(seconds) = refused.retry_after_seconds() {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
 }
 
 /// Renders a page whose status is not 200.

@@ -2,7 +2,8 @@
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, VARY};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERER, VARY};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -11,7 +12,7 @@ use url::form_urlencoded;
 
 use super::{Look, error_page};
 use crate::app::AppState;
-use crate::auth::MaybeSignedIn;
+use crate::auth::{MaybeSignedIn, RenewedToken};
 use crate::error::{AppError, ResponseError};
 
 /// Nothing but our own files may load, nothing inline may run, nobody may frame us.
@@ -25,11 +26,15 @@ pub async fn render(State(app): State<AppState>, request: Request, next: Next) -
     let method = parts.method.clone();
     let look = Look::of(&parts);
     let mut asker = parts.clone();
-    let mut response = next.run(Request::from_parts(parts, body)).await;
+    let renewed = RenewedToken::default();
+    let mut request = Request::from_parts(parts, body);
+    request.extensions_mut().insert(renewed.clone());
+    let mut response = next.run(request).await;
 
     if let Some(ResponseError(error)) = response.extensions().get::<ResponseError>().cloned() {
         response = match &*error {
             AppError::SignedOut(_) if method == Method::GET => to_sign_in(&asker.uri.to_string()),
+            AppError::Unconfirmed => to_confirm(&app, &asker),
             _ => {
                 let signed_in =
                     MaybeSignedIn::from_request_parts(&mut asker, &app).await.ok().and_then(|found| found.0);
@@ -39,6 +44,7 @@ pub async fn render(State(app): State<AppState>, request: Request, next: Next) -
         };
         response.extensions_mut().insert(ResponseError(error));
     }
+    renewed.bring(&app, response.headers_mut());
     protect(&app, &mut response);
     response
 }
@@ -56,6 +62,20 @@ pub async fn not_found() -> AppError {
 fn to_sign_in(here: &str) -> Response {
     let next: String = form_urlencoded::byte_serialize(here.as_bytes()).collect();
     Redirect::to(&format!("/signin?next={next}")).into_response()
+}
+
+/// Leads to the page that asks once more who it is, and back to the page that the form was on.
+fn to_confirm(app: &AppState, asker: &Parts) -> Response {
+    let referer = asker.headers.get(REFERER).and_then(|value| value.to_str().ok());
+    let page =
+        referer.and_then(|url| url.strip_prefix(app.config.public_url_str())).filter(|path| path.starts_with('/'));
+    let page = match page {
+        None if asker.method == Method::GET => asker.uri.path(),
+        None => "/account",
+        Some(page) => page,
+    };
+    let next: String = form_urlencoded::byte_serialize(page.as_bytes()).collect();
+    Redirect::to(&format!("/confirm?next={next}")).into_response()
 }
 
 fn protect(app: &AppState, response: &mut Response) {

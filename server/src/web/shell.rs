@@ -121,6 +121,8 @@ pub struct Shell {
     pub crumbs: Vec<Crumb>,
     /// The project's tabs; none where the page belongs to no project.
     pub tabs: Vec<Tab>,
+    /// The pages that stand beside this one.
+    pub side: Option<SideNav>,
 }
 
 /// Who is signed in, as the bar shows it.
@@ -128,8 +130,8 @@ pub struct Shell {
 pub struct ShellAccount {
     /// Name, initials and colour.
     pub person: Person,
-    /// The address that it signs in with.
-    pub email: String,
+    /// Whether it runs the server.
+    pub is_admin: bool,
 }
 
 /// One step of the way to a page.
@@ -163,10 +165,77 @@ pub struct Tab {
 pub enum ProjectTab {
     /// The list of runs, and each run.
     Runs,
+    /// Members, keys, how to record from a machine.
+    Settings,
+}
+
+/// The pages of a group, beside each of them.
+#[derive(Clone, Debug)]
+pub struct SideNav {
+    /// What the group is called.
+    pub label: &'static str,
+    /// Its pages.
+    pub links: Vec<SideLink>,
+}
+
+/// One page of a group.
+#[derive(Clone, Debug)]
+pub struct SideLink {
+    /// Where it leads.
+    pub href: String,
+    /// What it is called.
+    pub label: &'static str,
+    /// Whether it is the page that is shown.
+    pub is_current: bool,
+}
+
+/// The pages of a project's settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettingsPage {
+    /// Who is in the project.
+    Members,
     /// The keys.
     Keys,
     /// How to record from a machine.
     Connect,
+    /// Who did what.
+    Audit,
+}
+
+/// The pages of those who run the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerPage {
+    /// What it keeps, how people get in.
+    Overview,
+    /// Who has an account.
+    Accounts,
+    /// All projects.
+    Projects,
+    /// Who did what.
+    Audit,
+}
+
+/// What a field offers: an option of a select, a radio button.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// What the form sends.
+    pub value: String,
+    /// What it is called.
+    pub label: String,
+    /// Whether it is chosen.
+    pub is_chosen: bool,
+}
+
+impl Choice {
+    /// The roles of a project, with one of them chosen.
+    pub fn roles(chosen: &str) -> Vec<Self> {
+        let choice = |role: Role| Self {
+            value: role.as_str().to_owned(),
+            label: role.as_str().to_owned(),
+            is_chosen: role.as_str() == chosen,
+        };
+        [Role::Viewer, Role::Editor, Role::Owner].map(choice).into()
+    }
 }
 
 impl Shell {
@@ -185,9 +254,10 @@ impl Shell {
             next_theme: look.theme.next().name(),
             here: look.here,
             account: account
-                .map(|account| ShellAccount { person: Person::new(&account.name), email: account.email.clone() }),
+                .map(|account| ShellAccount { person: Person::new(&account.name), is_admin: account.is_admin }),
             crumbs: Vec::new(),
             tabs: Vec::new(),
+            side: None,
         }
     }
 
@@ -210,10 +280,69 @@ impl Shell {
         };
         shell.tabs = vec![
             entry(ProjectTab::Runs, "runs", "Runs", Some(format::count(run_count))),
-            entry(ProjectTab::Keys, "keys", "Keys", None),
-            entry(ProjectTab::Connect, "connect", "Connect", None),
+            entry(ProjectTab::Settings, "members", "Settings", None),
         ];
         Ok(shell)
+    }
+
+    /// A page of a project's settings.
+    pub async fn of_settings(
+        app: &AppState,
+        look: Look,
+        member: &ProjectMember,
+        current: SettingsPage,
+    ) -> Result<Self> {
+        let shell = Self::of_project(app, look, member, ProjectTab::Settings).await?;
+        let base = project_url(&member.project);
+        let mut pages = vec![
+            (SettingsPage::Members, "members", "Members"),
+            (SettingsPage::Keys, "keys", "API keys"),
+            (SettingsPage::Connect, "connect", "Connect"),
+        ];
+        if member.role >= Role::Owner {
+            pages.push((SettingsPage::Audit, "audit", "Audit log"));
+        }
+        let link = |(this, path, label): (SettingsPage, &str, &'static str)| SideLink {
+            href: format!("{base}/{path}"),
+            label,
+            is_current: this == current,
+        };
+        Ok(shell.beside("Settings", pages.into_iter().map(link).collect()))
+    }
+
+    /// A page of those who run the server.
+    pub fn of_server(app: &AppState, look: Look, account: &Account, current: ServerPage) -> Self {
+        let mut shell = Self::new(app, look, Some(account));
+        shell.crumbs.push(Crumb {
+            href: "/admin".to_owned(),
+            label: "Server".to_owned(),
+            is_mono: false,
+            current: Some("location"),
+        });
+        let pages = [
+            (ServerPage::Overview, "/admin", "Overview"),
+            (ServerPage::Accounts, "/admin/accounts", "Accounts"),
+            (ServerPage::Projects, "/admin/projects", "Projects"),
+            (ServerPage::Audit, "/admin/audit", "Audit log"),
+        ];
+        let link = |(this, href, label): (ServerPage, &str, &'static str)| SideLink {
+            href: href.to_owned(),
+            label,
+            is_current: this == current,
+        };
+        shell.beside("Server", pages.map(link).into())
+    }
+
+    /// Puts a page into its group. One that answers a form is found again at the group's address for it.
+    fn beside(mut self, label: &'static str, links: Vec<SideLink>) -> Self {
+        if let Some(page) = links.iter().find(|link| link.is_current) {
+            let path = self.here.split('?').next().unwrap_or_default();
+            if path != page.href {
+                self.here.clone_from(&page.href);
+            }
+        }
+        self.side = Some(SideNav { label, links });
+        self
     }
 
     /// The page of one run, one step below its project.

@@ -135,7 +135,15 @@ async fn second_server(first: &TestServer) -> (String, Live) {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let app = &first.app.app;
     let live = Live::start(app.pool.clone());
-    let second = AppState::new(app.config.clone(), Clock::System, app.pool.clone(), app.blobs.clone(), live.clone());
+    let second = AppState::new(
+        app.config.clone(),
+        Clock::System,
+        app.pool.clone(),
+        app.blobs.clone(),
+        live.clone(),
+        app.tokens.clone(),
+    )
+    .unwrap();
     tokio::spawn(serve(listener, routes::router(second), std::future::pending()));
     is_listening(&live).await;
     (url, live)

@@ -1,16 +1,18 @@
 //! How a run goes, and its end.
 
-use otrace_wire::RunOutcome;
+use otrace_wire::{ExperimentId, RunOutcome};
 
 use crate::app::AppState;
 use crate::auth::ProjectKey;
-use crate::domain::{ProjectId, Run, RunId, RunRef, timestamp};
+use crate::domain::audit::{Action, Chain, NewEvent};
+use crate::domain::{ProjectId, Run, RunRef, timestamp};
 use crate::error::{AppError, Result};
+use crate::services::audit;
 use crate::store;
 use crate::store::runs::Outcome;
 
 /// Writes down how a run goes; what is absent stays as it is.
-pub async fn update(app: &AppState, key: &ProjectKey, run: RunRef, input: RunOutcome) -> Result<Run> {
+pub async fn update(app: &AppState, project_id: ProjectId, run: RunRef, input: RunOutcome) -> Result<Run> {
     if input.duration_seconds.is_some_and(|seconds| !seconds.is_finite() || seconds < 0.0) {
         return Err(AppError::invalid("duration_seconds must be 0 or more."));
     }
@@ -22,7 +24,6 @@ pub async fn update(app: &AppState, key: &ProjectKey, run: RunRef, input: RunOut
         finished_at: input.finished_at.as_deref().map(timestamp::parse).transpose()?,
     };
     let mut connection = app.pool.acquire().await?;
-    let project_id = key.project.id;
     let id = store::runs::resolve(&mut connection, project_id, run).await?.ok_or(AppError::NotFound("Run"))?;
     if !store::runs::update_outcome(&mut connection, project_id, id, &outcome, app.clock.now()).await? {
         return Err(AppError::NotFound("Run"));
@@ -33,13 +34,34 @@ pub async fn update(app: &AppState, key: &ProjectKey, run: RunRef, input: RunOut
 }
 
 /// Hides a run. Its number is not given out again.
-pub async fn delete(app: &AppState, project_id: ProjectId, run: RunRef) -> Result<u64> {
-    let mut connection = app.pool.acquire().await?;
-    let id: RunId = store::runs::resolve(&mut connection, project_id, run).await?.ok_or(AppError::NotFound("Run"))?;
-    Ok(store::runs::delete(&mut connection, project_id, Some(id), app.clock.now()).await?)
+pub async fn delete(app: &AppState, key: &ProjectKey, run: RunRef) -> Result<u64> {
+    let now = app.clock.now();
+    let project_id = key.project.id;
+    let mut transaction = app.pool.begin().await?;
+    let id = store::runs::resolve(&mut transaction, project_id, run).await?.ok_or(AppError::NotFound("Run"))?;
+    let target =
+        store::runs::load(&mut transaction, project_id, &[id]).await?.pop().ok_or(AppError::NotFound("Run"))?;
+    let deleted = store::runs::delete(&mut transaction, project_id, Some(id), now).await?;
+    if deleted == 0 {
+        // Somebody else deleted it at this moment.
+        return Err(AppError::NotFound("Run"));
+    }
+    let event = NewEvent::new(Action::RunDeleted, ExperimentId::new(target.number).to_string());
+    audit::record(&mut transaction, Chain::Project(project_id), &key.actor(), event, now).await?;
+    transaction.commit().await?;
+    Ok(deleted)
 }
 
 /// Hides all runs of the project. Returns how many there were.
-pub async fn delete_all(app: &AppState, project_id: ProjectId) -> Result<u64> {
-    Ok(store::runs::delete(&mut *app.pool.acquire().await?, project_id, None, app.clock.now()).await?)
+pub async fn delete_all(app: &AppState, key: &ProjectKey) -> Result<u64> {
+    let now = app.clock.now();
+    let project_id = key.project.id;
+    let mut transaction = app.pool.begin().await?;
+    let deleted = store::runs::delete(&mut transaction, project_id, None, now).await?;
+    if deleted > 0 {
+        let event = NewEvent::new(Action::AllRunsDeleted, key.project.slug.clone()).with("runs", deleted.to_string());
+        audit::record(&mut transaction, Chain::Project(project_id), &key.actor(), event, now).await?;
+    }
+    transaction.commit().await?;
+    Ok(deleted)
 }

@@ -6,11 +6,12 @@ use axum::response::Response;
 
 use crate::app::AppState;
 use crate::auth::ProjectMember;
+use crate::domain::Scope;
 use crate::error::Result;
 use crate::services;
 use crate::services::api_keys::NewKey;
 use crate::web::format::{self, Moment};
-use crate::web::shell::{Look, ProjectTab, Shell, live_url, may_edit, project_url};
+use crate::web::shell::{Look, SettingsPage, Shell, live_url, may_edit, project_url};
 use crate::web::{page, page_with_secret, terminal};
 
 #[derive(Template)]
@@ -48,6 +49,8 @@ pub struct ShownKey {
     pub key: String,
     /// What of it is shown from now on.
     pub prefix: String,
+    /// What it lets a machine do: `record runs`, `read runs`.
+    pub allows: &'static str,
     /// `never expires`, `expires 12 Aug 2026`.
     pub expiry: String,
 }
@@ -74,14 +77,18 @@ impl ShownKey {
     fn new(NewKey { key, record }: NewKey) -> Self {
         let expiry =
             record.expires_at.map_or_else(|| "never expires".to_owned(), |at| format!("expires {}", format::date(at)));
-        Self { name: terminal::clean(&record.name), key, prefix: record.prefix, expiry }
+        let allows = match record.scope {
+            Scope::Read => "read runs",
+            Scope::Write => "record runs",
+        };
+        Self { name: terminal::clean(&record.name), key, prefix: record.prefix, allows, expiry }
     }
 }
 
 /// `GET /projects/{slug}/connect`
 pub async fn show(State(app): State<AppState>, look: Look, member: ProjectMember) -> Result<Response> {
     services::projects::visit(&app, &member).await?;
-    let shell = Shell::of_project(&app, look, &member, ProjectTab::Connect).await?;
+    let shell = Shell::of_settings(&app, look, &member, SettingsPage::Connect).await?;
     let connect = Connect::new(&app, &member, None).await?;
     Ok(page(&ConnectPage { shell, connect }))
 }
@@ -89,7 +96,7 @@ pub async fn show(State(app): State<AppState>, look: Look, member: ProjectMember
 /// The page with a key on it, which answers the form that made the key.
 pub async fn with_key(app: &AppState, look: Look, member: &ProjectMember, key: NewKey) -> Result<Response> {
     services::projects::visit(app, member).await?;
-    let shell = Shell::of_project(app, look, member, ProjectTab::Connect).await?;
+    let shell = Shell::of_settings(app, look, member, SettingsPage::Connect).await?;
     let connect = Connect::new(app, member, Some(key)).await?;
     Ok(page_with_secret(&ConnectPage { shell, connect }))
 }

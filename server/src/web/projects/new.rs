@@ -13,9 +13,10 @@ use crate::domain::text::normalize_name;
 use crate::error::{AppError, Result};
 use crate::extract::Form;
 use crate::services;
+use crate::services::api_keys::NewKeyInput;
 use crate::services::projects::NewProject;
 use crate::web::shell::{Look, Shell};
-use crate::web::{form_again, page};
+use crate::web::{form_again, is_told_in_place, page, refused_in_place};
 
 /// What the key is called that comes with a project.
 const FIRST_KEY: &str = "first key";
@@ -28,13 +29,15 @@ struct NewPage {
     description: String,
     name_error: Option<String>,
     description_error: Option<String>,
+    /// What stood in the way beside the two fields.
+    alert: Option<String>,
 }
 
 /// `GET /projects/new`
 pub async fn show(State(app): State<AppState>, look: Look, signed_in: SignedIn) -> Response {
     let shell = Shell::new(&app, look, Some(&signed_in.account));
     let (name, description) = (String::new(), String::new());
-    page(&NewPage { shell, name, description, name_error: None, description_error: None })
+    page(&NewPage { shell, name, description, name_error: None, description_error: None, alert: None })
 }
 
 /// What the form sends.
@@ -50,27 +53,38 @@ pub struct NewForm {
 pub async fn create(
     State(app): State<AppState>,
     look: Look,
-    SignedIn { account, .. }: SignedIn,
+    signed_in: SignedIn,
     Form(form): Form<NewForm>,
 ) -> Result<Response> {
+    let actor = signed_in.actor();
+    let SignedIn { account, client, .. } = signed_in;
     let name_error = normalize_name(&form.name).err().map(|invalid| invalid.0.to_owned());
     let new = NewProject { name: form.name.clone(), description: form.description.clone() };
-    let shell = Shell::new(&app, look.clone(), Some(&account));
-    let again = NewPage { shell, name: form.name, description: form.description, name_error, description_error: None };
+    let again = NewPage {
+        shell: Shell::new(&app, look.clone(), Some(&account)),
+        name: form.name,
+        description: form.description,
+        name_error,
+        description_error: None,
+        alert: None,
+    };
     if again.name_error.is_some() {
         return Ok(form_again(&again));
     }
-    let project = match services::projects::create(&app, &account, new).await {
+    let project = match services::projects::create(&app, &account, &actor, new).await {
         Ok(project) => project,
-        Err(refused @ AppError::Conflict(_)) => {
-            return Ok(form_again(&NewPage { name_error: Some(refused.message()), ..again }));
-        }
-        Err(refused @ AppError::Invalid(_)) => {
-            return Ok(form_again(&NewPage { description_error: Some(refused.message()), ..again }));
+        Err(refused) if is_told_in_place(&refused) => {
+            let message = Some(refused.message());
+            let again = match refused {
+                AppError::Conflict(_) => NewPage { name_error: message, ..again },
+                AppError::Invalid(_) => NewPage { description_error: message, ..again },
+                _ => NewPage { alert: message, ..again },
+            };
+            return Ok(refused_in_place(&refused, &again));
         }
         Err(refused) => return Err(refused),
     };
-    let member = ProjectMember { account, project, role: Role::Owner };
-    let key = services::api_keys::create(&app, &member, FIRST_KEY).await?;
+    let member = ProjectMember { account, project, role: Role::Owner, client };
+    let key = services::api_keys::create(&app, &member, NewKeyInput::named(FIRST_KEY)).await?;
     connect::with_key(&app, look, &member, key).await
 }

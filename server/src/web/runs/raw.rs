@@ -53,6 +53,13 @@ pub async fn artifact(
     send(&app, member.project.id, &digest, artifact.size_bytes, &artifact.file_name(), shown_as).await
 }
 
+/// `GET /download/{ticket}`: an artifact's content, without a session or a key, for some minutes.
+pub async fn by_ticket(State(app): State<AppState>, Path(ticket): Path<String>) -> Result<Response> {
+    let (project_id, artifact) = services::artifacts::by_ticket(&app, &ticket).await?;
+    let digest = artifact.sha256.ok_or(AppError::NotFound("Artifact content"))?;
+    send(&app, project_id, &digest, artifact.size_bytes, &artifact.file_name(), None).await
+}
+
 /// `GET /projects/{slug}/runs/{run}/logs/{position}/raw`.
 pub async fn log(
     State(app): State<AppState>,

@@ -162,7 +162,8 @@ async fn details_without_an_end_are_refused_at_the_configured_limit() {
     let app = &world.app.app;
     let mut config = app.config.clone();
     config.http.max_body_bytes = 3 * MIB;
-    let small = AppState::new(config, app.clock.clone(), app.pool.clone(), app.blobs.clone(), app.live.clone());
+    let (live, tokens) = (app.live.clone(), app.tokens.clone());
+    let small = AppState::new(config, app.clock.clone(), app.pool.clone(), app.blobs.clone(), live, tokens).unwrap();
     let router = routes::router(small);
 
     let before = world.fingerprint().await;
