@@ -27,8 +27,8 @@ pub struct Cli {
 pub enum Command {
     /// Make this directory a workspace of the project that an API key belongs to
     Init(InitArgs),
-    /// Check an API key and keep it for all workspaces of this account on this machine
-    Login(CredentialArgs),
+    /// Log in through the browser, or with an API key, for all workspaces of this account on this machine
+    Login(LoginArgs),
     /// Show whose API key is in use, and for which project
     Whoami(WhoamiArgs),
     /// Run a command and record why it ran, what it ran on and what came of it
@@ -38,7 +38,8 @@ pub enum Command {
 /// Which server to speak to, and with which key.
 #[derive(Clone, Debug, Default, Args)]
 pub struct CredentialArgs {
-    /// The project's API key, trc_… [default: `TRACE_API_KEY`, .env, then the saved login]
+    /// The project's API key, trc_…, or `-` to read it from standard input [default:
+    /// `TRACE_API_KEY`, .env, then the saved login]
     #[arg(long, value_name = "KEY")]
     pub api_key: Option<String>,
 
@@ -57,6 +58,18 @@ pub struct InitArgs {
     /// Write `TRACE_FOR_AGENTS.md` and .traceignore anew, even where they are there already
     #[arg(long)]
     pub force: bool,
+}
+
+/// `otrace login`.
+#[derive(Debug, Args)]
+pub struct LoginArgs {
+    /// Which server, and with which key.
+    #[command(flatten)]
+    pub credentials: CredentialArgs,
+
+    /// Ask for a key to be pasted, rather than for an approval in the browser
+    #[arg(long, conflicts_with = "api_key")]
+    pub paste: bool,
 }
 
 /// `otrace whoami`.

@@ -1,22 +1,30 @@
 //! All that talks to the server: one typed call for each request.
 //!
-//! The key goes to the configured server and nowhere else: redirects are not followed. Failures
-//! come back as one sentence, and what to do about them is part of it.
+//! The key goes to the configured server and nowhere else: redirects are not followed. What belongs
+//! to a run goes with that run's own token, once the server has given one out. A server that asks to
+//! wait is obeyed ([`retry_after`]); every request may be repeated. Failures come back as one
+//! sentence, and what to do about them is part of it.
+
+mod device;
+mod retry_after;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use otrace_wire::identity::WhoamiProject;
 use otrace_wire::{ApiError, CreateRun, Run, RunDetails, RunOutcome, Sha256Digest, Whoami, WorkspaceSync, paths};
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Body, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Body, Method, Request, RequestBuilder, Response, StatusCode};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use tokio_util::io::ReaderStream;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::settings::{Settings, is_loopback};
+use crate::printer;
+use crate::settings::{ApiKey, Settings, is_loopback};
 
 /// How long a small request may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -30,11 +38,21 @@ const CHUNK: usize = 256 * 1024;
 /// How much of a refusal is read: more than any server of ours says.
 const REFUSAL_LIMIT: usize = 64 * 1024;
 
-/// Speaks to one server with one key.
+/// Speaks to one server, with one key or with none.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
     base: String,
+    run_token: Option<Arc<RunToken>>,
+    /// Whether people are told when the server asks to wait: not while their command has the terminal.
+    is_quiet: bool,
+}
+
+/// What may add to one run and do nothing else. A long job outlives its key with it.
+struct RunToken {
+    authorization: HeaderValue,
+    /// Once it has been refused, the key speaks again.
+    is_refused: AtomicBool,
 }
 
 /// The project and workspace, as the server knows them after a sync.
@@ -51,6 +69,9 @@ pub struct SyncedWorkspace {
 #[derive(Deserialize)]
 struct RunReply {
     run: Run,
+    /// Older servers give none out.
+    #[serde(default)]
+    run_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -72,28 +93,38 @@ fn yes() -> bool {
 impl Client {
     /// A client for these settings; nothing is sent yet.
     pub fn new(settings: &Settings) -> Result<Self> {
-        let key = settings.api_key()?;
-        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", key.expose()))
-            .map_err(|_| Error::new("the API key holds characters that no key has"))?;
-        authorization.set_sensitive(true);
+        Self::at(&settings.api_url, Some(settings.api_key()?))
+    }
+
+    /// One for somebody who has no key yet.
+    pub fn without_key(settings: &Settings) -> Result<Self> {
+        Self::at(&settings.api_url, None)
+    }
+
+    /// One for this address.
+    pub fn at(base: &str, key: Option<&ApiKey>) -> Result<Self> {
         let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, authorization);
+        if let Some(key) = key {
+            let authorization =
+                bearer(key.expose()).ok_or_else(|| Error::new("the API key holds characters that no key has"))?;
+            headers.insert(AUTHORIZATION, authorization);
+        }
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("otrace/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT);
-        if settings.api_url.starts_with("http://") {
+        if base.starts_with("http://") {
             // Loading the machine's certificates takes longer than a whole run may cost.
             builder = builder.tls_certs_only(std::iter::empty());
         }
-        if is_loopback(&settings.api_url) {
+        if is_loopback(base) {
             // A proxy cannot reach what listens on this machine only.
             builder = builder.no_proxy();
         }
         let http =
             builder.build().map_err(|error| Error::new(format!("could not set up HTTP: {}", root_cause(&error))))?;
-        Ok(Self { http, base: settings.api_url.clone() })
+        Ok(Self { http, base: base.to_owned(), run_token: None, is_quiet: false })
     }
 
     /// Who the key belongs to.
@@ -107,17 +138,20 @@ impl Client {
         Ok(reply.project)
     }
 
-    /// Records a run before its command starts.
-    pub async fn create_run(&self, run: &CreateRun) -> Result<Run> {
+    /// Records a run before its command starts. Also gives the client that tells about it from then
+    /// on: with the run's token, and without a word while the command has the terminal.
+    pub async fn create_run(&self, run: &CreateRun) -> Result<(Run, Self)> {
         let reply: RunReply = self.send(Method::POST, paths::RUNS, run).await?;
-        Ok(reply.run)
+        let authorization = reply.run_token.as_deref().and_then(bearer);
+        let run_token =
+            authorization.map(|authorization| Arc::new(RunToken { authorization, is_refused: AtomicBool::new(false) }));
+        Ok((reply.run, Self { run_token, is_quiet: true, ..self.clone() }))
     }
 
     /// Says where a run stands.
     pub async fn update_run(&self, run: Uuid, outcome: &RunOutcome) -> Result<()> {
-        let path = paths::run(&run.to_string());
-        let _: IgnoredAny = self.send(Method::PATCH, &path, outcome).await?;
-        Ok(())
+        let request = self.request(Method::PATCH, &paths::run(&run.to_string())).json(outcome);
+        self.tell_run(request, None).await
     }
 
     /// Replaces everything that a run left behind.
@@ -129,23 +163,17 @@ impl Client {
             .timeout(transfer_timeout(body.len() as u64))
             .header(CONTENT_TYPE, "application/json")
             .body(body);
-        let _: IgnoredAny = self.call(request).await?;
-        Ok(())
+        self.tell_run(request, None).await
     }
 
     /// Streams one content from a file.
     pub async fn put_content(&self, digest: Sha256Digest, size: u64, file: &Path) -> Result<()> {
-        let open = tokio::fs::File::open(file).await;
-        let open = open.map_err(|error| Error::file("read", file, &error))?;
         let request = self
-            .http
-            .put(format!("{}{}", self.base, paths::content(&digest)))
-            .header(CONTENT_TYPE, "application/octet-stream")
-            .header(CONTENT_LENGTH, size)
+            .request(Method::PUT, &paths::content(&digest))
             .timeout(transfer_timeout(size))
-            .body(Body::wrap_stream(ReaderStream::with_capacity(open, CHUNK)));
-        let _: IgnoredAny = self.call(request).await?;
-        Ok(())
+            .header(CONTENT_TYPE, "application/octet-stream")
+            .header(CONTENT_LENGTH, size);
+        self.tell_run(request, Some(file)).await
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -157,7 +185,65 @@ impl Client {
     }
 
     async fn call<A: DeserializeOwned>(&self, request: RequestBuilder) -> Result<A> {
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let response = self.answer(&self.built(request)?, None, None).await?;
+        self.read(response).await
+    }
+
+    /// Sends what belongs to the run, with its token. A token that the server takes no more, such as
+    /// after a change of its secrets, gives way to the key.
+    async fn tell_run(&self, request: RequestBuilder, file: Option<&Path>) -> Result<()> {
+        let request = self.built(request)?;
+        let token = self.run_token.as_deref().filter(|token| !token.is_refused.load(Ordering::Relaxed));
+        let mut response = self.answer(&request, token.map(|token| &token.authorization), file).await?;
+        if let Some(token) = token
+            && response.status() == StatusCode::UNAUTHORIZED
+        {
+            token.is_refused.store(true, Ordering::Relaxed);
+            response = self.answer(&request, None, file).await?;
+        }
+        let _: IgnoredAny = self.read(response).await?;
+        Ok(())
+    }
+
+    fn built(&self, request: RequestBuilder) -> Result<Request> {
+        request.build().map_err(|error| self.unreachable(&error))
+    }
+
+    /// Sends a request, as often as the server asks for it. A file is its body, read anew each time.
+    async fn answer(
+        &self,
+        request: &Request,
+        authorization: Option<&HeaderValue>,
+        file: Option<&Path>,
+    ) -> Result<Response> {
+        let mut waits = 0;
+        loop {
+            // It can't be cloned with a stream in it, which therefore is put in afterwards.
+            let mut attempt = request.try_clone().ok_or_else(|| Error::new("a request could not be repeated"))?;
+            if let Some(authorization) = authorization {
+                attempt.headers_mut().insert(AUTHORIZATION, authorization.clone());
+            }
+            if let Some(file) = file {
+                *attempt.body_mut() = Some(stream(file).await?);
+            }
+            let response = self.http.execute(attempt).await.map_err(|error| self.unreachable(&error))?;
+            let Some(wait) = retry_after::wanted(response.status(), response.headers()) else {
+                return Ok(response);
+            };
+            if waits == retry_after::WAITS_MAX {
+                return Err(self.refusal(response).await.unreachable());
+            }
+            waits += 1;
+            drop(response);
+            if !self.is_quiet {
+                let seconds = wait.as_secs();
+                printer::warning(format_args!("{} asks to wait {seconds} s; trying again then", self.base));
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn read<A: DeserializeOwned>(&self, response: Response) -> Result<A> {
         let status = response.status();
         if !status.is_success() {
             return Err(self.refusal(response).await);
@@ -207,12 +293,24 @@ impl Client {
         let error = Error::new(describe(&refusal));
         if status == StatusCode::UNAUTHORIZED && refusal.hint.is_none() {
             return error.with_hint(format!(
-                "Make a new key at {}/projects, then set TRACE_API_KEY or run `otrace login`.",
+                "Run `otrace login`, or make a new key at {}/projects and set TRACE_API_KEY.",
                 self.base
             ));
         }
         error
     }
+}
+
+/// The header that says who speaks; nothing where the text can't stand in a header.
+fn bearer(secret: &str) -> Option<HeaderValue> {
+    let mut authorization = HeaderValue::from_str(&format!("Bearer {secret}")).ok()?;
+    authorization.set_sensitive(true);
+    Some(authorization)
+}
+
+async fn stream(file: &Path) -> Result<Body> {
+    let open = tokio::fs::File::open(file).await.map_err(|error| Error::file("read", file, &error))?;
+    Ok(Body::wrap_stream(ReaderStream::with_capacity(open, CHUNK)))
 }
 
 /// `error (code=…; details=…; hint=…)`, as every client prints it.
@@ -241,10 +339,4 @@ fn transfer_timeout(size: u64) -> Duration {
 }
 
 #[cfg(test)]
-impl Client {
-    /// A client without a key.
-    pub fn at(base: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().tls_certs_only(std::iter::empty()).build().expect("a client");
-        Self { http, base: base.to_owned() }
-    }
-}
+mod tests;

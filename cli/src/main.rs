@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 mod args;
+mod browser;
 mod capture;
 mod child;
 mod client;

@@ -36,6 +36,11 @@ pub fn confirmed(question: &str) -> Result<bool> {
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
+/// One line that is piped in, such as a key that should stand in no list of processes.
+pub fn piped_line() -> Result<String> {
+    line().map_err(|error| Error::new(format!("could not read standard input: {error}")))
+}
+
 /// One line of standard input, byte by byte: whatever follows it belongs to the wrapped command,
 /// which inherits the same input, so nothing may be read ahead.
 fn line() -> io::Result<String> {

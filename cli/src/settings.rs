@@ -1,7 +1,7 @@
 //! Which server to speak to, with which key, for which project.
 //!
 //! Each setting comes from the first of: the flag, the environment, `.env` in the workspace, the
-//! saved login. No other module takes settings from the environment.
+//! saved logins. No other module takes settings from the environment.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use reqwest::Url;
 
 use crate::args::CredentialArgs;
 use crate::error::{Error, Result};
-use crate::saved_login::{self, SavedLogin};
+use crate::saved_login::{self, SavedLogins};
 use crate::workspace::Workspace;
 use crate::{env_file, printer};
 
@@ -68,28 +68,28 @@ pub struct Settings {
     project_name: Option<String>,
     given_key: Option<ApiKey>,
     saved_key: Option<ApiKey>,
-    /// The server that the saved login is for, where that is another one.
-    saved_for: Option<String>,
+    /// The servers that there are saved keys for, where this one is not among them.
+    saved_for: Vec<String>,
 }
 
 impl Settings {
     /// Reads them from wherever they are.
     pub fn load(flags: &CredentialArgs, workspace: &Workspace) -> Result<Self> {
         let env_file = env_file::read(&workspace.root().join(".env"));
-        let saved = saved_login_path().and_then(|path| {
+        let saved = saved_login_path().map_or_else(SavedLogins::default, |path| {
             saved_login::load(&path).unwrap_or_else(|error| {
                 printer::warning(error);
-                None
+                SavedLogins::default()
             })
         });
-        Self::resolve(flags, &|name| std::env::var(name).ok(), &env_file, saved)
+        Self::resolve(flags, &variable, &env_file, &saved)
     }
 
     fn resolve(
         flags: &CredentialArgs,
         environment: &dyn Fn(&str) -> Option<String>,
         env_file: &HashMap<String, String>,
-        saved: Option<SavedLogin>,
+        saved: &SavedLogins,
     ) -> Result<Self> {
         let sourced = |flag: Option<&String>, name: &str| {
             let from = |source: Source, value: Option<String>| {
@@ -101,7 +101,7 @@ impl Settings {
                 .or_else(|| from(Source::EnvFile, env_file.get(name).cloned()))
         };
         let set = |name: &str| sourced(None, name).map(|(value, _)| value);
-        let saved_url = saved.as_ref().map(|login| login.api_url.clone());
+        let saved_url = saved.default_server().map(str::to_owned);
         let key = |text: Option<String>| text.as_deref().map(ApiKey::new).transpose();
         let (given_url, url_source) = sourced(flags.api_url.as_ref(), "TRACE_API_URL").unzip();
         let (given_key, key_source) = sourced(flags.api_key.as_ref(), "TRACE_API_KEY").unzip();
@@ -116,17 +116,15 @@ impl Settings {
             )));
         }
         // For the same reason a saved key is for the server that it was saved with.
-        let (saved_here, saved_for) = match saved {
-            Some(login) if login.api_url.trim_end_matches('/') == api_url => (Some(login.api_key), None),
-            other => (None, other.map(|login| login.api_url)),
-        };
+        let saved_here = saved.key_for(&api_url).map(str::to_owned);
+        let saved_for = if saved_here.is_some() { Vec::new() } else { saved.servers() };
         Ok(Self {
             api_url,
             project_id: set("TRACE_PROJECT_ID"),
             project_name: set("TRACE_PROJECT_NAME"),
             given_key: key(given_key)?,
             saved_key: key(saved_here)?,
-            saved_for,
+            saved_for: saved_for.into_iter().map(str::to_owned).collect(),
         })
     }
 
@@ -134,12 +132,16 @@ impl Settings {
     pub fn api_key(&self) -> Result<&ApiKey> {
         self.given_key.as_ref().or(self.saved_key.as_ref()).ok_or_else(|| {
             let url = &self.api_url;
-            let elsewhere = self.saved_for.as_ref().map_or_else(String::new, |saved| {
-                format!(" (the saved login is for {saved}, and is sent nowhere else)")
-            });
-            Error::new(format!("no API key for {url}{elsewhere}")).with_hint(format!(
-                "Make one at {url}/projects, then set TRACE_API_KEY, pass --api-key or run `otrace login`."
-            ))
+            let elsewhere = match self.saved_for.as_slice() {
+                [] => String::new(),
+                [saved] => format!(" (the saved login is for {saved}, and is sent nowhere else)"),
+                several => {
+                    let several = several.join(", ");
+                    format!(" (there are saved logins for {several}, and none is sent elsewhere)")
+                }
+            };
+            Error::new(format!("no API key for {url}{elsewhere}"))
+                .with_hint(format!("Run `otrace login`, or make a key at {url}/projects and set TRACE_API_KEY."))
         })
     }
 
@@ -171,7 +173,12 @@ fn contradiction(setting: &str, set: Option<&String>, actual: &str, project: &Wh
     Some(format!("{setting} is {set}, but the API key belongs to {name} ({id}). Correct one of them."))
 }
 
-/// Where the login of this person on this machine is kept.
+/// A variable of the environment, where it is set to text.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Where the logins of this person on this machine are kept.
 pub fn saved_login_path() -> Option<PathBuf> {
     let folder = |name| std::env::var_os(name).map(PathBuf::from);
     saved_login::path(folder("XDG_CONFIG_HOME"), folder("HOME"))

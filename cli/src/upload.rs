@@ -79,7 +79,7 @@ mod tests {
                 stored::measure(path).expect("measured")
             })
             .collect();
-        let unsent = contents(&Client::at(&url), &files).await;
+        let unsent = contents(&Client::at(&url, None).expect("a client"), &files).await;
         assert_eq!(unsent.digests.len(), files.len());
         assert!(unsent.reason.is_some_and(|reason| reason.is_unreachable()));
     }

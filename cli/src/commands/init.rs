@@ -5,17 +5,17 @@ use otrace_wire::Whoami;
 use crate::args::InitArgs;
 use crate::capture::{git, machine, workspace_sync};
 use crate::client::{Client, SyncedWorkspace};
-use crate::commands::with_key;
+use crate::commands::{ask_for_key, load_settings, login};
 use crate::error::Result;
-use crate::printer;
 use crate::settings::Settings;
 use crate::workspace::{AGENTS_FILE, IGNORE_FILE, Workspace};
+use crate::{printer, prompts};
 
 /// Checks the key, writes the workspace's files and tells the server. Nothing is written if the key
 /// is refused.
 pub async fn run(args: &InitArgs) -> Result<()> {
     let workspace = Workspace::current()?;
-    let settings = with_key(Settings::load(&args.credentials, &workspace)?)?;
+    let settings = with_key(load_settings(&args.credentials, &workspace)?).await?;
     let client = Client::new(&settings)?;
     let identity = client.whoami().await?;
     workspace.prepare()?;
@@ -30,6 +30,18 @@ pub async fn run(args: &InitArgs) -> Result<()> {
         printer::warning(disagreement);
     }
     Ok(())
+}
+
+/// Gets a key if there is none and there is somebody to approve or to type it.
+async fn with_key(settings: Settings) -> Result<Settings> {
+    if settings.api_key().is_ok() || !prompts::can_ask() {
+        return Ok(settings);
+    }
+    let key = match login::in_browser(&settings).await? {
+        Some(key) => key,
+        None => ask_for_key(&settings)?,
+    };
+    Ok(settings.with_api_key(key))
 }
 
 fn report(workspace: &Workspace, settings: &Settings, identity: &Whoami, synced: &SyncedWorkspace) {

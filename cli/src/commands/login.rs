@@ -1,27 +1,59 @@
-//! `otrace login`: keeps a key for all workspaces on this machine, once the server has taken it.
+//! `otrace login`: keeps a key for all workspaces on this machine: one that is approved in the
+//! browser, or a given one, once the server has taken it.
 
-use crate::args::CredentialArgs;
+use std::path::{Path, PathBuf};
+
+use crate::args::LoginArgs;
 use crate::client::Client;
-use crate::commands::with_key;
+use crate::commands::{ask_for_key, device_login, load_settings};
 use crate::error::{Error, Result};
 use crate::printer;
-use crate::saved_login::{self, SavedLogin};
-use crate::settings::{self, Settings};
+use crate::saved_login;
+use crate::settings::{self, ApiKey, Settings};
 use crate::workspace::Workspace;
 
-/// Checks a key and saves it with its server. A key that is refused changes nothing.
-pub async fn run(args: &CredentialArgs) -> Result<()> {
-    let path = settings::saved_login_path()
-        .ok_or_else(|| Error::new("there is no home directory to keep the login in").with_hint("Set HOME."))?;
+/// Gets a key and saves it with its server. A key that is refused changes nothing.
+pub async fn run(args: &LoginArgs) -> Result<()> {
+    let path = path()?;
     // Whoever logs in wants to give a key, not to hear that there is one already.
-    let settings = Settings::load(args, &Workspace::current()?)?.without_saved_key();
-    let settings = with_key(settings)?;
+    let settings = load_settings(&args.credentials, &Workspace::current()?)?.without_saved_key();
+    let given = settings.api_key().ok().filter(|_| !args.paste).cloned();
+    if given.is_none() && !args.paste && in_browser(&settings).await?.is_some() {
+        return Ok(());
+    }
+    let key = match given {
+        Some(key) => key,
+        None => ask_for_key(&settings)?,
+    };
+    let settings = settings.with_api_key(key);
     let identity = Client::new(&settings)?.whoami().await?;
-    let login = SavedLogin { api_url: settings.api_url.clone(), api_key: settings.api_key()?.expose().to_owned() };
-    saved_login::save(&path, &login)?;
-    printer::line(format_args!("Logged in to {}", settings.api_url));
-    printer::line(format_args!("Account: {}", identity.account.email));
-    printer::line(format_args!("Project: {}", identity.project.name));
+    keep(&path, &settings, settings.api_key()?, [&identity.account.email, &identity.project.name])
+}
+
+/// Has a login approved in the browser and saves its key, which is also the answer. Nothing, if the
+/// server does not know of such logins.
+pub(super) async fn in_browser(settings: &Settings) -> Result<Option<ApiKey>> {
+    let path = path()?;
+    let Some(approved) = device_login::approve(settings).await? else { return Ok(None) };
+    let key = ApiKey::new(&approved.api_key)?;
+    // It is handed out once: it is saved before anything else can fail.
+    keep(&path, settings, &key, [&approved.account.email, &approved.project.name])?;
+    Ok(Some(key))
+}
+
+fn path() -> Result<PathBuf> {
+    settings::saved_login_path()
+        .ok_or_else(|| Error::new("there is no home directory to keep the login in").with_hint("Set HOME."))
+}
+
+fn keep(path: &Path, settings: &Settings, key: &ApiKey, [email, project]: [&str; 2]) -> Result<()> {
+    let server = &settings.api_url;
+    // A file that can't be used was told of when the settings were loaded; it is written anew.
+    let logins = saved_login::load(path).unwrap_or_default();
+    saved_login::save(path, &logins.with(server, key.expose()))?;
+    printer::line(format_args!("Logged in to {server}"));
+    printer::line(format_args!("Account: {email}"));
+    printer::line(format_args!("Project: {project}"));
     printer::line(format_args!("Saved in {}, readable by you only", path.display()));
     Ok(())
 }

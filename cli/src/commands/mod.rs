@@ -1,5 +1,6 @@
 //! One module for each command.
 
+mod device_login;
 mod init;
 mod login;
 mod run;
@@ -7,9 +8,10 @@ mod whoami;
 
 use std::process::ExitCode;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, CredentialArgs};
 use crate::error::Result;
 use crate::settings::{ApiKey, Settings};
+use crate::workspace::Workspace;
 use crate::{printer, prompts};
 
 /// Runs the command that was typed.
@@ -23,12 +25,21 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks for a key if there is none and there is somebody to ask.
-fn with_key(settings: Settings) -> Result<Settings> {
-    if settings.api_key().is_ok() || !prompts::can_ask() {
-        return Ok(settings);
+/// The settings in force, where the key may be piped in: `--api-key -`.
+fn load_settings(flags: &CredentialArgs, workspace: &Workspace) -> Result<Settings> {
+    let mut flags = flags.clone();
+    if flags.api_key.as_deref() == Some("-") {
+        let key = ApiKey::new(&prompts::piped_line()?)?;
+        flags.api_key = Some(key.expose().to_owned());
+    }
+    Settings::load(&flags, workspace)
+}
+
+/// Asks for a key. Where there is nobody to ask, the key in force is good, if there is one.
+fn ask_for_key(settings: &Settings) -> Result<ApiKey> {
+    if !prompts::can_ask() {
+        return settings.api_key().cloned();
     }
     printer::line(format_args!("Make an API key at {}/projects and paste it here.", settings.api_url));
-    let key = ApiKey::new(&prompts::secret("API key:")?)?;
-    Ok(settings.with_api_key(key))
+    ApiKey::new(&prompts::secret("API key:")?)
 }

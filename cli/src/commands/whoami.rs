@@ -4,14 +4,14 @@ use serde_json::json;
 
 use crate::args::WhoamiArgs;
 use crate::client::Client;
+use crate::commands::load_settings;
 use crate::error::Result;
 use crate::printer;
-use crate::settings::Settings;
 use crate::workspace::Workspace;
 
 /// Asks the server and prints its answer.
 pub async fn run(args: &WhoamiArgs) -> Result<()> {
-    let settings = Settings::load(&args.credentials, &Workspace::current()?)?;
+    let settings = load_settings(&args.credentials, &Workspace::current()?)?;
     let identity = Client::new(&settings)?.whoami().await?;
     if args.json {
         printer::line(json!({

@@ -17,8 +17,8 @@ fn resolve(
     saved: Option<(&str, &str)>,
 ) -> Result<Settings> {
     let environment = variables(environment);
-    let saved = saved.map(|(url, key)| SavedLogin { api_url: url.to_owned(), api_key: key.to_owned() });
-    Settings::resolve(flags, &|name| environment.get(name).cloned(), &variables(env_file), saved)
+    let saved = saved.map_or_else(SavedLogins::default, |(url, key)| SavedLogins::default().with(url, key));
+    Settings::resolve(flags, &|name| environment.get(name).cloned(), &variables(env_file), &saved)
 }
 
 fn key_of(settings: &Settings) -> &str {
@@ -59,6 +59,18 @@ fn a_saved_key_is_sent_to_no_other_server() {
     let settings = resolve(&flags(None, None), &[], &env_file, saved).expect("settings");
     let error = settings.api_key().expect_err("no key").to_string();
     assert!(error.contains("the saved login is for http://saved"), "{error}");
+}
+
+#[test]
+fn each_server_is_sent_the_key_that_was_saved_for_it() {
+    let saved = SavedLogins::default().with("http://first", "trc_first").with("http://last", "trc_last");
+    let at =
+        |url: Option<&str>| Settings::resolve(&flags(url, None), &|_| None, &HashMap::new(), &saved).expect("settings");
+    assert_eq!(key_of(&at(Some("http://first/"))), "trc_first");
+    assert_eq!(key_of(&at(Some("http://last"))), "trc_last");
+    assert_eq!((at(None).api_url.as_str(), key_of(&at(None))), ("http://last", "trc_last"));
+    let error = at(Some("http://other")).api_key().expect_err("no key").to_string();
+    assert!(error.contains("saved logins for http://first, http://last, and none is sent elsewhere"), "{error}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use otrace_server::testing::TestServer;
 use serde_json::Value;
 
-use crate::workspace::{Workspace, mode};
+use crate::workspace::{Workspace, mode, nowhere};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_is_saved_for_its_owner_only_and_used_from_then_on() {
@@ -42,11 +42,23 @@ async fn a_refused_key_leaves_the_saved_login_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_without_a_key_says_where_to_make_one() {
+async fn a_login_without_a_key_or_a_person_says_where_to_make_one() {
     let workspace = Workspace::new();
-    let answer = workspace.otrace(&["login"]).await;
-    assert!(answer.failed_in_one_line().contains("http://localhost:8000/projects"));
+    let answer = workspace.otrace(&["login", "--paste", "--api-url", &nowhere()]).await;
+    let line = answer.failed_in_one_line();
+    assert!(line.contains("no API key") && line.contains("/projects"), "{line}");
     assert!(!workspace.saved_login().exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_piped_in_stands_in_no_list_of_processes() {
+    let server = TestServer::start().await;
+    let project = server.project("wake-word").await;
+    let workspace = Workspace::new();
+    let args = ["login", "--api-url", server.url(), "--api-key", "-"];
+    let answer = workspace.otrace_reading(&args, &format!("{}\n", project.key)).await.succeeded();
+    assert!(answer.stdout.contains(&project.email));
+    workspace.otrace(&["whoami"]).await.succeeded();
 }
 
 #[tokio::test(flavor = "multi_thread")]

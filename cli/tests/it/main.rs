@@ -6,9 +6,12 @@
 mod errors;
 mod init;
 mod login;
+mod login_browser;
+mod login_servers;
 mod run;
 mod run_capture;
 mod run_git;
 mod run_spec;
+mod run_token;
 mod whoami;
 mod workspace;

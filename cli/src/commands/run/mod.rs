@@ -64,7 +64,7 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
     let python = tokio::spawn(machine::python_version());
     let id = Uuid::now_v7();
     let mut guard = Guard::install().map_err(|error| Error::new(format!("could not prepare for signals: {error}")))?;
-    let (run, beginning) = tokio::select! {
+    let (run, client, beginning) = tokio::select! {
         registered = register(&client, &settings, &workspace, &requested.spec, id) => registered?,
         signal = guard.stop() => return Ok(interrupted(&client, &workspace, id, signal).await),
     };
@@ -102,14 +102,15 @@ fn approve(spec: &RunSpec, workspace: &Workspace) -> Result<()> {
     Err(Error::new("run cancelled."))
 }
 
-/// Has the server record the run, while git is asked what it will run on.
+/// Has the server record the run, while git is asked what it will run on. The client that it gives is
+/// the run's own.
 async fn register(
     client: &Client,
     settings: &Settings,
     workspace: &Workspace,
     spec: &RunSpec,
     id: Uuid,
-) -> Result<(Run, Beginning)> {
+) -> Result<(Run, Client, Beginning)> {
     let request = CreateRun {
         id: Some(id),
         working_directory: Some(workspace.path_text()),
@@ -123,7 +124,7 @@ async fn register(
     };
     let (created, beginning) = tokio::join!(create, snapshot::begin(workspace, id));
     match created {
-        Ok(run) => Ok((run, beginning)),
+        Ok((run, client)) => Ok((run, client, beginning)),
         Err(error) => {
             beginning.discard();
             Err(error.context("could not create the run on the server; the command was not started."))
