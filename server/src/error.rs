@@ -177,6 +177,6 @@ fn is_passing(code: &str) -> bool {
 
 impl From<object_store::Error> for AppError {
     fn from(error: object_store::Error) -> Self {
-        Self::Internal(anyhow::Error::new(error).context("using the object store"))
+        crate::blobs::refusal(error)
     }
 }

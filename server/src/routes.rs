@@ -42,6 +42,8 @@ fn api() -> Router<AppState> {
         .route("/v1/runs/count", get(api::runs::count))
         .route("/v1/runs/{run}", get(api::runs::show).patch(api::runs::update).delete(api::runs::delete))
         .route("/v1/runs/{run}/details", put(api::runs::put_details))
+        .route("/v1/runs/{run}/heartbeat", post(api::live_logs::heartbeat))
+        .route("/v1/runs/{run}/logs/{stream}", get(api::live_logs::show).post(api::live_logs::append))
         .route("/v1/runs/{run}/evidence", post(api::runs::add_evidence))
         .route("/v1/runs/{run}/artifacts", get(api::runs::artifacts))
         .route("/v1/artifacts/{artifact}/download", get(api::artifacts::download))

@@ -10,6 +10,7 @@ pub mod device;
 pub mod error;
 pub mod experiment_id;
 pub mod identity;
+pub mod live;
 mod null;
 pub mod paths;
 pub mod run;

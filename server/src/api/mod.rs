@@ -11,5 +11,6 @@ pub mod health;
 pub mod identity;
 pub mod json;
 pub mod keys;
+pub mod live_logs;
 mod run_json;
 pub mod runs;

@@ -164,7 +164,7 @@ pub async fn delete_all(State(app): State<AppState>, WriteKey(key): WriteKey) ->
 }
 
 /// A name that can be no run's is not found, as any other that is no run's.
-fn run_ref(name: &str) -> Result<RunRef> {
+pub(super) fn run_ref(name: &str) -> Result<RunRef> {
     name.parse().map_err(|_| AppError::NotFound("Run"))
 }
 

@@ -3,7 +3,9 @@
 //! Streams in, streams out: nothing large is ever whole in memory. A write returns once the object
 //! is durable, and only then may a row name it. The database is none of this room's business.
 
+mod bucket;
 mod content;
+mod failure;
 mod key;
 mod spill;
 mod upload;
@@ -14,6 +16,7 @@ use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -21,28 +24,35 @@ use futures_util::Stream;
 use futures_util::StreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
-use object_store::prefix::PrefixStore;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, ObjectStore};
 use otrace_wire::Sha256Digest;
+use tokio::time::timeout;
 use url::Url;
 
-use crate::config::Config;
+use crate::config::{Config, StorageConfig};
 use crate::domain::ProjectId;
 use crate::error::{AppError, Result};
 
 pub use content::{Content, Encoding};
+pub use failure::refusal;
 pub use spill::{Spill, SpillWriter};
 pub use upload::{Hashed, hash};
+
+/// How long the store may take to show that it is there.
+const CHECK_TIME: Duration = Duration::from_secs(5);
 
 /// The store of contents.
 #[derive(Clone)]
 pub struct Blobs {
-    store: Arc<dyn ObjectStore>,
+    /// The store, with the patience that writing a part needs.
+    writes: Arc<dyn ObjectStore>,
+    /// The same store, with the patience that reading needs.
+    reads: Arc<dyn ObjectStore>,
 }
 
 impl fmt::Debug for Blobs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Blobs({})", self.store)
+        write!(f, "Blobs({})", self.writes)
     }
 }
 
@@ -56,7 +66,8 @@ impl Blobs {
                     url.to_file_path().map_err(|()| anyhow::anyhow!("{url} is no folder; write file:///folder"))?;
                 Self::in_folder(&folder)
             }
-            Some(url) => Self::in_bucket(url),
+            Some(url) => Self::in_bucket(url, &config.storage)
+                .with_context(|| format!("opening {url}: check OTRACE_STORAGE_URL and the store's credentials")),
         }
     }
 
@@ -65,23 +76,25 @@ impl Blobs {
         fs::create_dir_all(folder).with_context(|| format!("creating {} for contents", folder.display()))?;
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
         let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
-        Ok(Self { store: Arc::new(store) })
+        Ok(Self::of(Arc::new(store)))
     }
 
     /// Nowhere but in memory: for commands that touch no contents.
     pub fn in_memory() -> Self {
-        Self { store: Arc::new(InMemory::new()) }
+        Self::of(Arc::new(InMemory::new()))
     }
 
     /// A bucket. Credentials and endpoints come from the store's usual environment variables.
-    fn in_bucket(url: &Url) -> anyhow::Result<Self> {
-        let options = std::env::vars().map(|(name, value)| (name.to_ascii_lowercase(), value));
-        let (store, prefix) = object_store::parse_url_opts(url, options)
-            .with_context(|| format!("opening {url}: check OTRACE_STORAGE_URL and the store's credentials"))?;
-        Ok(Self { store: Arc::new(PrefixStore::new(store, prefix)) })
+    fn in_bucket(url: &Url, config: &StorageConfig) -> anyhow::Result<Self> {
+        Ok(Self { writes: bucket::for_writing(url, config)?, reads: bucket::for_reading(url, config)? })
     }
 
-    /// A content from its start to its end, or the part in `range`.
+    fn of(store: Arc<dyn ObjectStore>) -> Self {
+        Self { writes: Arc::clone(&store), reads: store }
+    }
+
+    /// A content from its start to its end, or the part in `range`. One that is not there is not found,
+    /// and the log says so: a row names it.
     pub async fn read(
         &self,
         project_id: ProjectId,
@@ -89,11 +102,12 @@ impl Blobs {
         range: Option<Range<u64>>,
     ) -> Result<impl Stream<Item = object_store::Result<Bytes>> + Send + use<>> {
         let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
-        match self.store.get_opts(&key::of(project_id, digest), options).await {
+        match self.reads.get_opts(&key::of(project_id, digest), options).await {
             Ok(found) => Ok(found.into_stream()),
-            Err(object_store::Error::NotFound { path, .. }) => Err(AppError::Internal(anyhow::anyhow!(
-                "a row names the content {path}, which the store does not hold"
-            ))),
+            Err(object_store::Error::NotFound { path, .. }) => {
+                tracing::error!(path, "a row names a content that the store does not hold");
+                Err(AppError::NotFound("Content"))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -111,11 +125,13 @@ impl Blobs {
         Ok(bytes)
     }
 
-    /// Asks the store for something that is not there: whether it answers at all.
+    /// Lists what is not there: whether the store answers at all, and has the bucket.
     pub async fn check(&self) -> Result<()> {
-        match self.store.head(&object_store::path::Path::from("health")).await {
-            Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
+        let mut found = self.reads.list(Some(&object_store::path::Path::from("health")));
+        match timeout(CHECK_TIME, found.next()).await {
+            Ok(None | Some(Ok(_))) => Ok(()),
+            Ok(Some(Err(error))) => Err(error.into()),
+            Err(_) => Err(AppError::Unavailable("The store of contents does not answer in time.".into())),
         }
     }
 }

@@ -1,17 +1,22 @@
 //! Writing a content while it is hashed.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
-use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
+use object_store::path::Path;
+use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
 use otrace_wire::Sha256Digest;
 use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
 
 use super::{Blobs, key};
 use crate::domain::ProjectId;
 use crate::error::{AppError, Result};
 
-/// A part of a large content, in bytes; smaller contents are written at once. S3 wants at least 5 MiB.
-const PART_BYTES: usize = 8 * 1024 * 1024;
+/// A part of a large content, in bytes; smaller contents are written at once. S3 wants at least 5 MiB, and some that
+/// speak its language want all parts but the last to be equally long.
+pub(super) const PART_BYTES: usize = 8 * 1024 * 1024;
 
 /// What a content turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,44 +39,69 @@ impl Blobs {
         let mut content = std::pin::pin!(content);
         let location = key::of(project_id, expected);
         let mut hasher = Hasher::default();
-        let mut part = BytesMut::new();
-        let mut upload: Option<Box<dyn MultipartUpload>> = None;
+        let mut rest = BytesMut::new();
+        let mut parts = Parts::default();
         let written: Result<()> = async {
             while let Some(chunk) = content.next().await {
                 let chunk = chunk?;
                 hasher.update(&chunk);
-                part.extend_from_slice(&chunk);
-                if part.len() >= PART_BYTES {
-                    let upload = match &mut upload {
-                        Some(upload) => upload,
-                        none => none.insert(self.store.put_multipart(&location).await?),
-                    };
-                    upload.put_part(PutPayload::from(part.split().freeze())).await?;
+                rest.extend_from_slice(&chunk);
+                while rest.len() >= PART_BYTES {
+                    let part = rest.split_to(PART_BYTES).freeze();
+                    parts.begun(&self.writes, &location).await?.put_part(PutPayload::from(part)).await?;
                 }
             }
             hasher.check(expected)?;
-            let rest = PutPayload::from(part.split().freeze());
-            match &mut upload {
+            let rest = PutPayload::from(rest.split().freeze());
+            match &mut parts.0 {
                 None => {
-                    self.store.put(&location, rest).await?;
+                    self.writes.put(&location, rest).await?;
                 }
                 Some(upload) => {
                     if rest.content_length() > 0 {
                         upload.put_part(rest).await?;
                     }
                     upload.complete().await?;
+                    parts.0 = None;
                 }
             }
             Ok(())
         }
         .await;
-        if written.is_err()
-            && let Some(mut upload) = upload
-            && let Err(error) = upload.abort().await
-        {
-            tracing::warn!(%error, "could not remove an unfinished upload");
+        if let Some(upload) = parts.0.take() {
+            abort(upload).await;
         }
         written.map(|()| hasher.size_bytes)
+    }
+}
+
+/// A large content's upload, from its first part until it is complete. Nothing but completing it keeps it.
+#[derive(Debug, Default)]
+struct Parts(Option<Box<dyn MultipartUpload>>);
+
+impl Parts {
+    async fn begun(&mut self, store: &Arc<dyn ObjectStore>, location: &Path) -> Result<&mut Box<dyn MultipartUpload>> {
+        match &mut self.0 {
+            Some(upload) => Ok(upload),
+            none => Ok(none.insert(store.put_multipart(location).await?)),
+        }
+    }
+}
+
+impl Drop for Parts {
+    /// The client went away, and with it whoever would have waited here: a bucket keeps the parts until it is told.
+    fn drop(&mut self) {
+        if let Some(upload) = self.0.take()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(abort(upload));
+        }
+    }
+}
+
+async fn abort(mut upload: Box<dyn MultipartUpload>) {
+    if let Err(error) = upload.abort().await {
+        tracing::warn!(%error, "could not remove an unfinished upload");
     }
 }
 

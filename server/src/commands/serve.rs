@@ -18,6 +18,7 @@ use crate::database::{self, Database};
 use crate::live::Live;
 use crate::routes;
 use crate::serve::serve;
+use crate::services;
 use crate::telemetry::{self, LogFormat};
 use crate::tokens::Tokens;
 
@@ -68,8 +69,13 @@ async fn run_on(
     tokens.self_test(now)?;
     database::migrate(&database.pool).await?;
     let blobs = Blobs::open(&config)?;
+    // No reason to stop: it may be back before the first content comes.
+    if let Err(error) = blobs.check().await {
+        tracing::warn!(%error, "contents can't be stored yet");
+    }
     let live = Live::start(database.pool.clone());
     let app = AppState::new(config, Clock::System, database.pool.clone(), blobs, live, tokens)?;
+    tokio::spawn(services::contact::keep_looking(app.clone()));
     say_where_to_go(app.config.public_url_str())?;
 
     let serving = serve(listener, routes::router(app.clone()), async {

@@ -4,6 +4,7 @@ mod database;
 mod http;
 mod limits;
 mod mail;
+mod runs;
 mod secrets;
 mod sign_in;
 mod storage;
@@ -12,6 +13,7 @@ pub use database::DatabaseConfig;
 pub use http::HttpConfig;
 pub use limits::LimitsConfig;
 pub use mail::MailConfig;
+pub use runs::RunsConfig;
 pub use secrets::SecretsConfig;
 pub use sign_in::SignInConfig;
 pub use storage::StorageConfig;
@@ -44,6 +46,9 @@ pub struct Config {
     /// How much each caller may do, and which proxies are believed.
     #[command(flatten)]
     pub limits: LimitsConfig,
+    /// How runs are treated.
+    #[command(flatten)]
+    pub runs: RunsConfig,
     /// The team's name, shown at the top of every page.
     #[arg(long, env = "OTRACE_INSTANCE_NAME", value_name = "NAME")]
     pub instance_name: Option<String>,
@@ -63,6 +68,7 @@ impl Config {
             mail: MailConfig::default(),
             secrets: SecretsConfig::default(),
             limits: LimitsConfig::default(),
+            runs: RunsConfig::default(),
             instance_name: None,
             cheap_passwords: false,
         }

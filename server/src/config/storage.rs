@@ -1,7 +1,14 @@
 //! Where contents are kept.
 
 use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
+
+/// What a bucket's own variables begin with.
+const PREFIXES: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
+
+/// The bucket variables that begin otherwise: a service account of Google's, and where an Azure machine signs in.
+const OTHER_NAMES: [&str; 3] = ["SERVICE_ACCOUNT", "IDENTITY_ENDPOINT", "MSI_ENDPOINT"];
 
 /// Where contents are kept: a folder, or a bucket by URL.
 #[derive(Args, Clone, Debug, Default)]
@@ -10,4 +17,73 @@ pub struct StorageConfig {
     /// [default: `blobs` in the data directory]. Credentials come from the store's usual environment variables.
     #[arg(long, env = "OTRACE_STORAGE_URL", value_name = "URL")]
     pub storage_url: Option<Url>,
+    /// What the bucket's usual environment variables say.
+    #[arg(skip = StoreVariables::from_environment())]
+    pub variables: StoreVariables,
+}
+
+/// A bucket's usual variables, such as `AWS_ENDPOINT` and `AWS_SECRET_ACCESS_KEY`; their values are never shown.
+///
+/// Only those: the libraries of the buckets also take `TOKEN`, `TIMEOUT` or `ENDPOINT` for theirs, which in an
+/// environment mean anything.
+#[derive(Clone, Debug, Default)]
+pub struct StoreVariables(Vec<(String, SecretString)>);
+
+impl StoreVariables {
+    /// Those of this process.
+    pub fn from_environment() -> Self {
+        let variables = std::env::vars_os();
+        variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+    }
+
+    /// Their names in small letters, and their values.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.expose_secret()))
+    }
+
+    /// The value of one, by its name in small letters.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.all().find(|(found, _)| *found == name).map(|(_, value)| value)
+    }
+}
+
+impl FromIterator<(String, String)> for StoreVariables {
+    /// Takes a bucket's variables and leaves the others. An empty one says nothing.
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(variables: T) -> Self {
+        let of_a_bucket =
+            |name: &str| PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || OTHER_NAMES.contains(&name);
+        let chosen = variables.into_iter().filter(|(name, value)| of_a_bucket(name) && !value.is_empty());
+        Self(chosen.map(|(name, value)| (name.to_ascii_lowercase(), value.into())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(all: &[(&str, &str)]) -> StoreVariables {
+        all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn only_what_is_a_buckets_is_taken() {
+        let taken = variables(&[
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ENDPOINT", ""),
+            ("TOKEN", "of something else"),
+            ("TIMEOUT", "1"),
+            ("ENDPOINT", "http://elsewhere"),
+            ("SERVICE_ACCOUNT", "/etc/account.json"),
+        ]);
+        let taken: Vec<_> = taken.all().collect();
+        assert_eq!(taken, [("aws_region", "eu-central-1"), ("service_account", "/etc/account.json")]);
+    }
+
+    #[test]
+    fn the_settings_show_no_secret() {
+        let variables = variables(&[("AWS_SECRET_ACCESS_KEY", "hush")]);
+        assert_eq!(variables.get("aws_secret_access_key"), Some("hush"));
+        let shown = format!("{:?}", StorageConfig { storage_url: None, variables });
+        assert!(shown.contains("aws_secret_access_key") && !shown.contains("hush"), "{shown}");
+    }
 }

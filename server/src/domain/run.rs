@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use otrace_wire::{ExperimentId, RunStatus};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::{ProjectId, RunId};
@@ -51,6 +51,8 @@ pub struct Run {
     pub started_at: Option<OffsetDateTime>,
     /// When it ended.
     pub finished_at: Option<OffsetDateTime>,
+    /// When its machine was last heard of; `None`: its client never says that it is there.
+    pub last_contact_at: Option<OffsetDateTime>,
     /// Who recorded it, such as `otrace 0.2.0`.
     pub recorder: Option<String>,
     /// The name of the key that it was recorded with.
@@ -59,7 +61,17 @@ pub struct Run {
     pub author: Option<String>,
 }
 
+/// A run whose machine is not heard of for so long is out of contact.
+pub const OUT_OF_CONTACT_AFTER: Duration = Duration::seconds(90);
+
 impl Run {
+    /// Since when nothing was heard of the machine of a run that should go on; `None`: all is well, or nothing
+    /// more is expected, or its client never says that it is there.
+    pub fn out_of_contact_since(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        let since = self.last_contact_at?;
+        (!self.status.is_final() && now - since > OUT_OF_CONTACT_AFTER).then_some(since)
+    }
+
     /// `exp042`.
     pub const fn experiment_id(&self) -> ExperimentId {
         ExperimentId::new(self.number)

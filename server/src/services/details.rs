@@ -101,6 +101,8 @@ async fn replace_files(
     store::artifacts::insert_all(connection, project_id, run_id, artifacts).await?;
     store::logs::clear(connection, project_id, run_id).await?;
     for log in logs {
+        // The whole log takes the place of the pieces that came while the run went on.
+        store::log_chunks::clear(connection, project_id, run_id, log.stream).await?;
         store::logs::insert(connection, project_id, run_id, log).await?;
     }
     store::tables::clear(connection, project_id, run_id).await?;

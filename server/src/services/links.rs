@@ -196,7 +196,7 @@ pub(super) fn tell_of_new_password(app: &AppState, account: &Account, address: O
 pub async fn ask_for_email_change(app: &AppState, signed_in: &SignedIn, new_email: &str) -> Result<()> {
     signed_in.require_recent_proof(app)?;
     if !app.mailer.is_configured() {
-        return Err(AppError::invalid("This server can't send mail. Ask whoever runs it to change your address."));
+        return Err(AppError::invalid("This server can't send mail, so addresses stay as they are."));
     }
     let email = normalize_email(&without_nul(new_email))?;
     if email == signed_in.account.email {

@@ -69,6 +69,7 @@ impl NewRun {
             updated_at: now,
             started_at: None,
             finished_at: None,
+            last_contact_at: None,
             recorder: self.recorder,
             key_name: None,
             author: None,

@@ -40,7 +40,7 @@ pub async fn load(connection: &mut PgConnection, project_id: ProjectId, ids: &[R
         SELECT r.id AS "id: RunId", r.project_id AS "project_id: ProjectId", r.number,
                p.number AS "parent_number?", r.title, r.intent, r.setup, r.command, r.working_directory, r.status,
                r.tags, r.expected_artifact_paths, r.expected_log_paths, r.exit_code, r.duration_seconds,
-               r.created_at, r.updated_at, r.started_at, r.finished_at, r.recorder,
+               r.created_at, r.updated_at, r.started_at, r.finished_at, r.last_contact_at, r.recorder,
                k.name AS "key_name?", a.name AS "author?"
         FROM wanted r
         LEFT JOIN runs p ON p.id = r.parent_id
@@ -76,6 +76,7 @@ pub async fn load(connection: &mut PgConnection, project_id: ProjectId, ids: &[R
                 updated_at: row.updated_at,
                 started_at: row.started_at,
                 finished_at: row.finished_at,
+                last_contact_at: row.last_contact_at,
                 recorder: row.recorder,
                 key_name: row.key_name,
                 author: row.author,

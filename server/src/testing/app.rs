@@ -81,7 +81,10 @@ impl TestApp {
             ..Config::new(http, DatabaseConfig::at("postgres:///unused"))
         };
         settings(&mut config);
-        let blobs = Blobs::in_folder(contents.path()).unwrap();
+        let blobs = match config.storage.storage_url {
+            Some(_) => Blobs::open(&config).unwrap(),
+            None => Blobs::in_folder(contents.path()).unwrap(),
+        };
         let live = Live::start(database.pool.clone());
         let tokens = Tokens::with_new_key(config.public_url_str(), clock.now()).unwrap();
         let app = AppState::new(config, clock, database.pool, blobs, live, tokens).unwrap();

@@ -30,7 +30,11 @@ impl TestServer {
 
     /// Starts it with other settings.
     pub async fn with(settings: impl FnOnce(&mut Config)) -> Self {
-        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        Self::on(TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap(), settings).await
+    }
+
+    /// Starts it with other settings on a port that somebody had to know before.
+    pub async fn on(listener: TcpListener, settings: impl FnOnce(&mut Config)) -> Self {
         let address = listener.local_addr().unwrap();
         let app = TestApp::start(HttpConfig::local(address), Clock::System, settings).await;
         let stop = CancellationToken::new();

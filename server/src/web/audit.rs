@@ -53,6 +53,8 @@ impl Row {
     fn new(event: AuditEvent, now: OffsetDateTime) -> Self {
         let detail = |(name, value): (String, String)| format!("{} {value}", name.replace('_', " "));
         let details: Vec<String> = event.details.into_iter().map(detail).collect();
+        let is_about_itself =
+            [Action::SignedIn, Action::SignedOut].iter().any(|action| action.as_str() == event.action);
         let known = Action::ALL.iter().find(|action| action.as_str() == event.action);
         Self {
             number: format::count(event.number),
@@ -60,7 +62,8 @@ impl Row {
             actor: terminal::clean(&event.actor),
             actor_kind: kind_in_words(&event.actor_kind),
             what: known.map_or_else(|| terminal::clean(&event.action), |action| in_words(*action).to_owned()),
-            target: terminal::clean(&event.target),
+            // Nobody signs in to another account than their own.
+            target: if is_about_itself { String::new() } else { terminal::clean(&event.target) },
             details: terminal::clean(&details.join(", ")),
             address: event.address,
         }
@@ -81,8 +84,8 @@ fn kind_in_words(kind: &str) -> Option<&'static str> {
 const fn in_words(action: Action) -> &'static str {
     match action {
         Action::AccountCreated => "created the account",
-        Action::SignedIn => "signed in to",
-        Action::SignedOut => "signed out of",
+        Action::SignedIn => "signed in",
+        Action::SignedOut => "signed out",
         Action::SessionsEnded => "ended sessions of",
         Action::PasswordChanged => "changed the password of",
         Action::PasswordReset => "chose a new password for",

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::response::Response;
 
 use super::shell::Shell;
@@ -43,7 +44,7 @@ pub fn render(
         AppError::Internal(_) => "Something went wrong",
     };
     let is_ours = error.status() == StatusCode::INTERNAL_SERVER_ERROR;
-    with_status(
+    let mut response = with_status(
         error.status(),
         &ErrorPage {
             shell: Shell::new(app, look, account),
@@ -53,5 +54,9 @@ pub fn render(
             request_id: request_id.filter(|_| is_ours).map(str::to_owned),
             is_signed_in: account.is_some(),
         },
-    )
+    );
+    if let Some(seconds) = error.retry_after_seconds() {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    response
 }

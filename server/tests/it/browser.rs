@@ -3,6 +3,8 @@
 //! `make test` installs Chromium, its driver and axe-core. Each test starts one browser with an empty profile against
 //! a server of its own, and waits for what it wants to see, never for a time.
 
+mod account;
+mod admin;
 mod barriers;
 mod contents;
 mod demo;
@@ -10,8 +12,11 @@ mod hostile;
 mod journey;
 mod keyboard;
 mod layout;
+mod machines;
 mod pictures;
+mod provider;
 mod recorded;
+mod team;
 mod too_long;
 mod without_script;
 
@@ -35,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Root can't have the sandbox; the rest keeps Chromium from asking other hosts for anything.
-const ARGUMENTS: [&str; 12] = [
+const ARGUMENTS: [&str; 13] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -46,6 +51,7 @@ const ARGUMENTS: [&str; 12] = [
     "--disable-component-update",
     "--disable-default-apps",
     "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
     "--no-first-run",
     "--lang=en-GB",
 ];
@@ -212,6 +218,26 @@ impl Browser {
     /// Clicks.
     async fn press(&self, css: &str) {
         self.find(css).await.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
+    }
+
+    /// Clicks the button that says this, together with what it says only to those who don't see the page.
+    async fn press_button(&self, says: &str) {
+        let button = format!("//button[normalize-space()='{says}']");
+        let found = self.driver.query(By::XPath(button.as_str())).first().await;
+        let button = found.unwrap_or_else(|error| panic!("{says}: {error}"));
+        button.click().await.unwrap_or_else(|error| panic!("{says}: {error}"));
+    }
+
+    /// Says yes to the question that is open.
+    async fn confirm(&self) {
+        self.press(".dlg:popover-open .danger").await;
+    }
+
+    /// Sends the form that asks for an address and a password.
+    async fn send_credentials(&self, email: &str, password: &str) {
+        self.fill("#email", email).await;
+        self.fill("#password", password).await;
+        self.press("main button[type=submit]").await;
     }
 
     /// Presses a key, wherever the focus is.

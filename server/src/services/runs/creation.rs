@@ -85,22 +85,35 @@ impl RunCreation {
     }
 }
 
-/// Works on a project's queue. However that ends, the queue is gone afterwards: whoever still waits
-/// in it is answered, and the next request begins a new one.
-struct Turn {
-    app: AppState,
+/// Works on a project's queue. If that breaks off, the queue goes with it: whoever still waits in it is
+/// answered, and the next request begins a new one.
+struct Turn<'a> {
+    creation: &'a RunCreation,
     project_id: ProjectId,
+    /// The queue was empty and is gone. One that is there now is another request's.
+    is_over: bool,
 }
 
-impl Drop for Turn {
+impl Turn<'_> {
+    /// The next batch; `None` when the work is done.
+    fn next(&mut self) -> Option<Vec<Waiting>> {
+        let batch = self.creation.take(self.project_id);
+        self.is_over = batch.is_none();
+        batch
+    }
+}
+
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.app.run_creation.leave(self.project_id);
+        if !self.is_over {
+            self.creation.leave(self.project_id);
+        }
     }
 }
 
 async fn create_all_waiting(app: AppState, project_id: ProjectId) {
-    let _turn = Turn { app: app.clone(), project_id };
-    while let Some(batch) = app.run_creation.take(project_id) {
+    let mut turn = Turn { creation: &app.run_creation, project_id, is_over: false };
+    while let Some(batch) = turn.next() {
         let (runs, answers): (Vec<NewRun>, Vec<_>) =
             batch.into_iter().map(|waiting| (waiting.run, waiting.answer)).unzip();
         let created = insert(&app, project_id, &runs).await.map_err(Arc::new);
@@ -190,4 +203,55 @@ async fn check(app: &AppState, key: &ProjectKey, input: CreateRun) -> Result<New
         api_key_id: key.id,
         recorder: input.recorder,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting() -> (Waiting, oneshot::Receiver<Result<Run>>) {
+        let (answer, created) = oneshot::channel();
+        let run = NewRun {
+            id: RunId::new(),
+            parent_id: None,
+            title: None,
+            intent: "why".to_owned(),
+            setup: "as before".to_owned(),
+            command: "true".to_owned(),
+            working_directory: None,
+            tags: Vec::new(),
+            expected_artifact_paths: Vec::new(),
+            expected_log_paths: Vec::new(),
+            created_at: time::OffsetDateTime::UNIX_EPOCH,
+            api_key_id: crate::domain::ApiKeyId::new(),
+            recorder: None,
+        };
+        (Waiting { run, answer }, created)
+    }
+
+    #[test]
+    fn a_request_that_comes_as_the_work_ends_keeps_its_place() {
+        let creation = RunCreation::default();
+        let project_id = ProjectId::new();
+        let mut turn = Turn { creation: &creation, project_id, is_over: false };
+        assert!(creation.join(project_id, waiting().0), "the first begins the work");
+        assert_eq!(turn.next().map(|batch| batch.len()), Some(1));
+        assert!(turn.next().is_none());
+        let (late, mut created) = waiting();
+        assert!(creation.join(project_id, late), "nobody works on the queue any more");
+        drop(turn);
+        assert!(created.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Empty));
+        assert_eq!(creation.take(project_id).map(|batch| batch.len()), Some(1));
+    }
+
+    #[test]
+    fn who_waits_is_answered_when_the_work_breaks_off() {
+        let creation = RunCreation::default();
+        let project_id = ProjectId::new();
+        let (run, mut created) = waiting();
+        creation.join(project_id, run);
+        drop(Turn { creation: &creation, project_id, is_over: false });
+        assert!(created.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Closed));
+        assert!(creation.join(project_id, waiting().0), "the next request begins anew");
+    }
 }

@@ -221,6 +221,10 @@ impl Row {
 
 /// A run that went as it should says nothing.
 fn remark(run: &Run, missing_paths: &[String], now: OffsetDateTime) -> Option<Remark> {
+    if let Some(since) = run.out_of_contact_since(now) {
+        let text = format!("out of contact for {}", format::elapsed(since, now));
+        return Some(Remark { class: RunStatus::CaptureFailed.as_str(), text });
+    }
     let text = match run.status {
         RunStatus::Created => "not started".to_owned(),
         RunStatus::Running => duration_of(run, now)?,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{RunHeader, RunTab, open};
 use crate::app::AppState;
 use crate::auth::ProjectMember;
-use crate::domain::Log;
+use crate::domain::{Log, Run};
 use crate::error::Result;
 use crate::extract::{Path, Query};
 use crate::services;
@@ -75,9 +75,13 @@ pub async fn show(
 ) -> Result<Response> {
     let (shell, head, view) = open(&app, look, &member, &run, RunTab::Logs).await?;
     let wrap = choice.wrap == "1";
-    let current = chosen(&view.full.logs, choice.log.parse().ok());
+    let project_id = member.project.id;
+    let is_live = view.full.logs.is_empty();
+    let logs = if is_live { live(&app, &view.full.run).await? } else { view.full.logs };
+    let current = chosen(&logs, choice.log.parse().ok());
     let tail = match current {
-        Some(log) => Some(services::logs::tail(&app, member.project.id, log, TAIL_BYTES).await?),
+        Some(log) if is_live => Some(services::live_logs::tail(&app, project_id, view.full.run.id, log.stream).await?),
+        Some(log) => Some(services::logs::tail(&app, project_id, log, TAIL_BYTES).await?),
         None => None,
     };
     let position = current.map(|log| log.position);
@@ -85,9 +89,9 @@ pub async fn show(
         |position: i32, wrap: bool| format!("{}/logs?log={position}{}", head.base, if wrap { "&wrap=1" } else { "" });
     let (lines, cut) = tail.map(|tail| read(&tail)).unwrap_or_default();
     Ok(page(&LogsPage {
-        streams: view.full.logs.iter().map(|log| Stream::new(log, position, address(log.position, wrap))).collect(),
+        streams: logs.iter().map(|log| Stream::new(log, position, address(log.position, wrap))).collect(),
         wrap_url: address(position.unwrap_or_default(), !wrap),
-        raw_url: position.map(|position| format!("{}/logs/{position}/raw", head.base)),
+        raw_url: position.filter(|_| !is_live).map(|position| format!("{}/logs/{position}/raw", head.base)),
         wrap,
         lines,
         cut,
@@ -96,6 +100,20 @@ pub async fn show(
         shell,
         head,
     }))
+}
+
+/// What the run has printed so far, as if its logs had arrived.
+async fn live(app: &AppState, run: &Run) -> Result<Vec<Log>> {
+    let ends = services::live_logs::ends(app, run.project_id, run.id).await?;
+    let log = |(position, (stream, size_bytes)): (i32, (LogStream, i64))| Log {
+        position,
+        stream,
+        path: None,
+        size_bytes,
+        sha256: None,
+        captured_at: None,
+    };
+    Ok((0..).zip(ends).map(log).collect())
 }
 
 /// The log that was asked for, else the first with anything in it, else the first.

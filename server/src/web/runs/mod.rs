@@ -72,6 +72,8 @@ struct RunHeader {
     commit: Option<String>,
     is_dirty: bool,
     exit: Option<String>,
+    /// How long nothing was heard of its machine, where something should be.
+    silence: Option<String>,
     newer: Option<String>,
     older: Option<String>,
     tabs: Vec<HeaderTab>,
@@ -106,6 +108,7 @@ impl RunHeader {
             commit: snapshot.and_then(checked_out),
             is_dirty: snapshot.and_then(|snapshot| snapshot.git_dirty).unwrap_or_default(),
             exit: run.exit_code.map(|code| format!("exit\u{a0}{code}")),
+            silence: run.out_of_contact_since(now).map(|since| format::elapsed(since, now)),
             newer: beside(view.newer),
             older: beside(view.older),
             tabs: tabs(&base, view, tab),

@@ -12,6 +12,7 @@ pub const API: &[(&str, &str, [u16; 7])] = &[
     ("GET",    "/v1/runs",                          [401, 200, 200, 401, 200, 401, 401]),
     ("GET",    "/v1/runs/count",                    [401, 200, 200, 401, 200, 401, 401]),
     ("GET",    "/v1/runs/{run}",                    [401, 200, 200, 401, 404, 401, 401]),
+    ("GET",    "/v1/runs/{run}/logs/{stream}",      [401, 200, 200, 401, 404, 401, 401]),
     ("GET",    "/v1/runs/{run}/artifacts",          [401, 200, 200, 401, 404, 401, 401]),
     ("GET",    "/v1/artifacts/{artifact}/download", [401, 200, 200, 401, 404, 401, 401]),
     ("POST",   "/v1/artifacts/{artifact}/ticket",   [401, 200, 200, 401, 404, 401, 401]),
@@ -24,6 +25,8 @@ pub const API: &[(&str, &str, [u16; 7])] = &[
     ("PATCH",  "/v1/runs/{run}",                    [401, 403, 200, 200, 404, 401, 401]),
     ("PUT",    "/v1/runs/{run}/details",            [401, 403, 200, 200, 404, 401, 401]),
     ("POST",   "/v1/runs/{run}/evidence",           [401, 403, 200, 200, 404, 401, 401]),
+    ("POST",   "/v1/runs/{run}/heartbeat",          [401, 403, 200, 200, 404, 401, 401]),
+    ("POST",   "/v1/runs/{run}/logs/{stream}",      [401, 403, 200, 200, 404, 401, 401]),
     ("PUT",    "/v1/contents/{sha256}",             [401, 403, 200, 200, 200, 401, 401]),
     // What proves itself by what it sends: a machine that logs in, whoever found a key.
     ("POST",   "/v1/device/code",                   [200, 200, 200, 200, 200, 200, 200]),

@@ -97,6 +97,10 @@ impl World {
         path =
             path.replace("{sha256}", &hex(b"content")).replace("{run}", &run.id).replace("{artifact}", &run.artifact);
         path = path.replace("{provider}", "google");
+        if method == "POST" {
+            path = path.replace("/logs/{stream}", "/logs/stdout?offset=0");
+        }
+        path = path.replace("{stream}", "stdout");
         for name in ["session", "identity"] {
             path = path.replace(&format!("{{{name}}}"), &Uuid::now_v7().to_string());
         }

@@ -28,25 +28,42 @@ struct Violation {
 }
 
 #[tokio::test]
-async fn no_page_keeps_anyone_out() {
+async fn no_page_of_the_server_keeps_anyone_out() {
     let demo = Demo::new().await;
+    let opened = [
+        ("admin-accounts", "button[popovertarget^='disable-']"),
+        ("admin-projects", "button[popovertarget^='enter-']"),
+    ];
+    expect_no_barrier(&demo, &demo.pages_of_server(), &opened).await;
+}
+
+#[tokio::test]
+async fn no_page_of_a_project_keeps_anyone_out() {
+    let demo = Demo::new().await;
+    let opened = [
+        ("keys", "details.menu summary"),
+        ("keys", "button[popovertarget^='revoke-']"),
+        ("members", "button[popovertarget^='transfer-']"),
+    ];
+    expect_no_barrier(&demo, &demo.pages_of(&demo.project).await, &opened).await;
+}
+
+/// Looks at all pages, and at what opens over some of them: a menu, the question before an act.
+async fn expect_no_barrier(demo: &Demo, pages: &[Page], opened: &[(&str, &str)]) {
     let browser = Browser::open(1440, 900, false).await;
     // The driver may run it where the page's own policy lets nothing in.
     browser.cdp("Page.addScriptToEvaluateOnNewDocument", json!({"source": axe_source()})).await;
     let mut found = Vec::new();
-    for page in demo.pages().await {
-        page.open(&browser, &demo).await;
-        check(&browser, &page, "", &mut found).await;
+    for page in pages {
+        page.open(&browser, demo).await;
+        check(&browser, page, "", &mut found).await;
     }
-    // What opens over a page: the account's menu, and the question before a key is revoked.
-    let pages = demo.pages().await;
-    let keys = pages.iter().find(|page| page.name == "keys").unwrap();
-    keys.open(&browser, &demo).await;
-    browser.press("details.menu summary").await;
-    check(&browser, keys, " with the menu", &mut found).await;
-    keys.open(&browser, &demo).await;
-    browser.press("button[popovertarget^='revoke-']").await;
-    check(&browser, keys, " with a question", &mut found).await;
+    for (name, opens) in opened {
+        let page = pages.iter().find(|page| page.name == *name).unwrap();
+        page.open(&browser, demo).await;
+        browser.press(opens).await;
+        check(&browser, page, &format!(" after {opens}"), &mut found).await;
+    }
     assert!(found.is_empty(), "axe found:\n{}", found.join("\n"));
 }
 

@@ -1,20 +1,35 @@
 //! What the browser finds on a server: a project as a research group would have it, and one whose every text is too
-//! long for its place.
+//! long for its place; the people around both.
 
-use otrace_server::testing::{PASSWORD, TestApp, TestServer};
-use serde_json::Value;
+mod crowd;
+mod deeds;
+mod pages;
+
+use otrace_server::config::Config;
+use otrace_server::domain::audit::Chain;
+use otrace_server::providers::{ProviderKind, ProviderSettings};
+use otrace_server::testing::{TestApp, TestServer};
 
 use super::recorded::{RUNS, record};
 use super::too_long::record_too_long;
-use super::{Browser, site};
+use crowd::Links;
 
-/// A server with two projects of runs and an empty one, and who owns them.
+pub(super) use pages::Page;
+
+/// Who runs the server, and owns its projects.
+const MIRA: &str = "mira@halden.example";
+
+/// A server with two projects of runs and an empty one, and who owns them. It sends mail, and people can sign in
+/// through providers.
 pub(super) struct Demo {
     pub(super) server: TestServer,
+    /// Another one, on which nobody has an account. It can't send mail, and has no provider.
+    fresh: TestServer,
     pub(super) cookie: String,
     pub(super) project: Project,
     /// The project of long texts.
     pub(super) long: Project,
+    links: Links,
 }
 
 /// A project in which the run that shows most is known.
@@ -22,94 +37,54 @@ pub(super) struct Project {
     pub(super) base: String,
     key: String,
     run: &'static str,
-}
-
-/// A page: what a picture of it is called, and how it is reached.
-pub(super) struct Page {
-    pub(super) name: &'static str,
-    path: String,
-    is_for_strangers: bool,
-    /// The page that answers the form of a new key.
-    is_new_key: bool,
+    /// Where the link of an open invitation leads.
+    invitation: String,
 }
 
 impl Demo {
     pub(super) async fn new() -> Self {
-        let server = TestServer::start().await;
-        let person = [("name", "Mira Solberg"), ("email", "mira@halden.example"), ("password", PASSWORD)];
-        let cookie = TestApp::cookie_of(&server.app.post("", "/signup", &person).await.expect(303));
+        let server = TestServer::with(with_mail_and_providers).await;
+        let fresh = TestServer::start().await;
+        crowd::arrive(&server.app).await;
+        let cookie = server.app.session(MIRA).await;
         let about = "How small can a wake word model get before it stops hearing children? Target: 12 KB, 97 %.";
         new_project(&server.app, &cookie, "Digits on a budget", "Under 5 000 parameters.").await;
         let (base, key) = new_project(&server.app, &cookie, &"W".repeat(100), &"long".repeat(200)).await;
-        let long = Project { base, key, run: "exp001" };
+        let invitation = crowd::gather(&server.app, &base, true).await;
+        let long = Project { base, key, run: "exp001", invitation };
         let (base, key) = new_project(&server.app, &cookie, "Wake word in 12 KB", about).await;
-        let project = Project { base, key, run: "exp007" };
+        let invitation = crowd::gather(&server.app, &base, false).await;
+        let project = Project { base, key, run: "exp007", invitation };
+        deeds::record(&server.app, Chain::Server, true).await;
         record_too_long(&server.app, &long.key).await;
         for run in &RUNS {
             record(&server.app, &project.key, run).await;
         }
-        Self { server, cookie, project, long }
-    }
-
-    /// Every page that there is, those for strangers first.
-    pub(super) async fn pages(&self) -> Vec<Page> {
-        let stranger = |name, path: &str| Page { is_for_strangers: true, ..Page::new(name, path) };
-        let mut pages = vec![
-            stranger("signin", "/signin"),
-            stranger("signup", "/signup"),
-            stranger("landing", "/"),
-            Page::new("projects", "/"),
-            Page::new("new-project", "/projects/new"),
-            Page::new("account", "/account"),
-            Page::new("not-found", "/no/such/page"),
-        ];
-        pages.extend(self.pages_of(&self.project).await);
-        pages
-    }
-
-    /// The pages of a project.
-    pub(super) async fn pages_of(&self, Project { base, key, run }: &Project) -> Vec<Page> {
-        let listed = self.server.get_json(key, &format!("/v1/runs/{run}/artifacts")).await;
-        let artifact = |ending: &str| -> String {
-            let artifacts = listed["artifacts"].as_array().unwrap();
-            let is_wanted = |artifact: &&Value| artifact["original_path"].as_str().unwrap().ends_with(ending);
-            artifacts.iter().find(is_wanted).unwrap()["id"].as_str().unwrap().to_owned()
-        };
-        let run = format!("{base}/runs/{run}");
-        vec![
-            Page::new("connect", &format!("{base}/connect")),
-            Page::new("keys", &format!("{base}/keys")),
-            Page { is_new_key: true, ..Page::new("new-key", &format!("{base}/keys")) },
-            Page::new("runs", &format!("{base}/runs")),
-            Page::new("runs-none", &format!("{base}/runs?status=created")),
-            Page::new("run", &run),
-            Page::new("logs", &format!("{run}/logs")),
-            Page::new("artifacts", &format!("{run}/artifacts")),
-            Page::new("artifact-text", &format!("{run}/artifacts/{}", artifact("metrics.json"))),
-            Page::new("artifact-image", &format!("{run}/artifacts/{}", artifact("curve.png"))),
-            Page::new("tables", &format!("{run}/tables")),
-            Page::new("code", &format!("{run}/code")),
-        ]
+        let links = Links::make(&server.app).await;
+        Self { server, fresh, cookie, project, long, links }
     }
 }
 
-impl Page {
-    fn new(name: &'static str, path: &str) -> Self {
-        Self { name, path: path.to_owned(), is_for_strangers: false, is_new_key: false }
-    }
-
-    /// Opens it. Pages for strangers come first, so that nobody needs to sign out.
-    pub(super) async fn open(&self, browser: &Browser, demo: &Demo) {
-        if !self.is_for_strangers {
-            browser.be(&demo.cookie).await;
-        }
-        browser.visit(&format!("{}{}", site(&demo.server), self.path)).await;
-        if self.is_new_key {
-            browser.fill("#name", "gpu-node-04").await;
-            browser.press("form.newkey button").await;
-            browser.shows(&["Shown once"]).await;
-        }
-    }
+fn with_mail_and_providers(config: &mut Config) {
+    // Nobody listens there: the letters come back in the background.
+    config.mail.smtp_url = Some("smtp://localhost:9".into());
+    let oidc = |issuer: &str| ProviderKind::Oidc { issuer: issuer.parse().unwrap() };
+    let providers = [
+        ("google", "Google", oidc(crowd::GOOGLE)),
+        ("github", "GitHub", ProviderKind::GitHub),
+        ("sso", "The single sign-on of Halden University's research computing", oidc("https://sso.halden.example")),
+    ];
+    // None is asked before somebody signs in.
+    config.sign_in.more_providers = providers
+        .map(|(name, label, kind)| ProviderSettings {
+            name: name.to_owned(),
+            label: label.to_owned(),
+            kind,
+            client_id: "trace".to_owned(),
+            client_secret: Some("nothing secret".into()),
+            trust_email: false,
+        })
+        .into();
 }
 
 /// Makes a project; returns where its pages are, and its first key.

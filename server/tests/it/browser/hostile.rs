@@ -10,6 +10,9 @@ use super::{Browser, site};
 /// Runs wherever markup is believed, and ends attributes, elements and comments on the way.
 const BAIT: &str = r#"--></pre></title>"'><script>window.__hit=1</script><img src=x onerror="window.__hit=2"><svg onload=window.__hit=3>"#;
 
+/// An address, as far as anyone can tell.
+const EMAIL: &str = "<script>window.__hit=1</script>@example.org";
+
 /// What of it must be seen, as text.
 const SEEN: &str = "<script>window.__hit=1</script>";
 
@@ -37,7 +40,7 @@ const CAUGHT: &str = "
 #[tokio::test]
 async fn text_from_outside_runs_nothing_and_is_shown_as_it_is() {
     let server = TestServer::start().await;
-    let person = [("name", "<img src=x onerror=window.__hit=1>"), ("email", "eve@example.org"), ("password", PASSWORD)];
+    let person = [("name", "<img src=x onerror=window.__hit=1>"), ("email", EMAIL), ("password", PASSWORD)];
     let cookie = TestApp::cookie_of(&server.app.post("", "/signup", &person).await.expect(303));
     let name = "<script>window.__hit=1</script>\u{202e}";
     let (base, key) = new_project(&server.app, &cookie, name, &hostile("description")).await;
@@ -80,6 +83,11 @@ fn pages(base: &str, artifacts: &[&str]) -> Vec<(String, &'static str)> {
         (format!("{base}/runs?status=created"), "title"),
         (format!("{base}/connect"), ""),
         (format!("{base}/keys"), ""),
+        (format!("{base}/members"), ""),
+        (format!("{base}/audit"), ""),
+        ("/admin/accounts".to_owned(), ""),
+        ("/admin/projects".to_owned(), ""),
+        ("/admin/audit".to_owned(), ""),
         (run.clone(), overview),
         (format!("{run}/logs"), "title line file"),
         (format!("{run}/logs?log=1&wrap=1"), "line file"),

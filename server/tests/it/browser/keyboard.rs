@@ -42,7 +42,7 @@ async fn the_first_tab_leads_past_the_bar_and_a_key_is_copied_by_one_key_press()
 }
 
 /// Presses a copy button and returns what can be pasted then. A page itself may not read the clipboard.
-async fn copy(browser: &Browser, site: &str, label: &str) -> String {
+pub(super) async fn copy(browser: &Browser, site: &str, label: &str) -> String {
     let button = browser.find(&format!("button[aria-label='{label}']")).await;
     button.send_keys(Key::Enter).await.unwrap();
     browser.wait_for("the word Copied", "return document.getElementById('toast').textContent === 'Copied'", &[]).await;

@@ -11,22 +11,32 @@ use super::layout::{expect_none, measure};
 use super::{Browser, VIEWS, View};
 
 #[tokio::test]
-async fn every_page_loads_with_its_style_its_fonts_and_its_title_and_fits_its_window() {
-    let folder = std::env::var_os("OTRACE_SCREENSHOTS").map(PathBuf::from);
+async fn every_page_of_the_server_loads_with_its_style_its_fonts_and_its_title_and_fits_its_window() {
     let demo = Demo::new().await;
+    look_at(&demo, &demo.pages_of_server()).await;
+}
+
+#[tokio::test]
+async fn every_page_of_a_project_loads_with_its_style_its_fonts_and_its_title_and_fits_its_window() {
+    let demo = Demo::new().await;
+    look_at(&demo, &demo.pages_of(&demo.project).await).await;
+}
+
+async fn look_at(demo: &Demo, pages: &[Page]) {
+    let folder = std::env::var_os("OTRACE_SCREENSHOTS").map(PathBuf::from);
     let browser = Browser::open(1440, 900, false).await;
     let mut wide = Vec::new();
-    for page in demo.pages().await {
-        page.open(&browser, &demo).await;
+    for page in pages {
+        page.open(&browser, demo).await;
         let title = browser.driver.title().await.unwrap();
         assert!(title.contains("Trace"), "{}: {title}", page.name);
         browser.wait_for("the fonts", FONTS_ARE_THERE, &[]).await;
         let headings: usize = browser.script("return document.querySelectorAll('h1').length", Vec::new()).await;
         assert_eq!(headings, 1, "{} has one first heading", page.name);
-        measure(&browser, &page, &mut wide).await;
+        measure(&browser, page, &mut wide).await;
         browser.expect_no_problems(page.name).await;
         if let Some(folder) = &folder {
-            take_pictures(&browser, &page, folder).await;
+            take_pictures(&browser, page, folder).await;
         }
     }
     expect_none(&wide);

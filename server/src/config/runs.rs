@@ -1,0 +1,18 @@
+//! How runs are treated.
+
+use clap::Args;
+
+/// How runs are treated.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct RunsConfig {
+    /// A run whose machine is not heard of for so many hours is given up as a failed capture; what arrives
+    /// later still heals it. 0: never.
+    #[arg(long, env = "OTRACE_SILENCE_HOURS", default_value_t = 24, value_name = "HOURS")]
+    pub silence_hours: u32,
+}
+
+impl Default for RunsConfig {
+    fn default() -> Self {
+        Self { silence_hours: 24 }
+    }
+}

@@ -1,0 +1,76 @@
+//! Whether a run's machine is heard of: the truth about runs that say they go on.
+
+use std::time::Duration;
+
+use crate::app::AppState;
+use crate::domain::run::OUT_OF_CONTACT_AFTER;
+use crate::domain::{ProjectId, RunId, RunRef};
+use crate::error::{AppError, Result};
+use crate::live::RunEvent;
+use crate::services::runs;
+use crate::store;
+use crate::store::contacts::SilentRun;
+
+/// How often runs are looked for that fell silent.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// A run's machine says that it goes on.
+pub async fn heartbeat(app: &AppState, project_id: ProjectId, run: RunRef) -> Result<()> {
+    let run_id = runs::resolve(app, project_id, run).await?;
+    note(app, project_id, run_id).await
+}
+
+/// Notes that a run's machine was heard of. One that was taken for lost is back.
+pub(super) async fn note(app: &AppState, project_id: ProjectId, run_id: RunId) -> Result<()> {
+    let now = app.clock.now();
+    let noted = store::contacts::note(&mut *app.pool.acquire().await?, project_id, run_id, now).await?;
+    if noted.ok_or(AppError::NotFound("Run"))? {
+        tell_that_it_goes_on(app, project_id, run_id).await?;
+    }
+    Ok(())
+}
+
+/// Tells open pages that there is something new of a run.
+pub(super) async fn tell_that_it_goes_on(app: &AppState, project_id: ProjectId, run_id: RunId) -> Result<()> {
+    let found = store::runs::load(&mut *app.pool.acquire().await?, project_id, &[run_id]).await?;
+    if let Some(run) = found.first() {
+        runs::publish(app, run, false);
+    }
+    Ok(())
+}
+
+/// Looks once for runs that fell silent: pages are told of those that are out of contact since lately, and
+/// those that were silent for too long are given up. Every server may do so; the second finds nothing.
+pub async fn look_for_silent_runs(app: &AppState) -> Result<()> {
+    let now = app.clock.now();
+    let mut connection = app.pool.acquire().await?;
+    let until = now - OUT_OF_CONTACT_AFTER;
+    let silent = store::contacts::last_heard_between(&mut connection, until - LOOK_EVERY * 2, until).await?;
+    let hours = i64::from(app.config.runs.silence_hours);
+    let given_up = if hours == 0 {
+        Vec::new()
+    } else {
+        store::contacts::give_up(&mut connection, now - time::Duration::hours(hours), now).await?
+    };
+    for SilentRun { project_id, number, status, updated_at } in silent.into_iter().chain(given_up) {
+        app.live.publish(RunEvent { project_id, number, status, is_new: false, updated_at });
+    }
+    Ok(())
+}
+
+/// Looks for silent runs now and then, until the server stops.
+pub async fn keep_looking(app: AppState) {
+    let closed = app.live.closed();
+    let looking = async {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            if let Err(error) = look_for_silent_runs(&app).await {
+                tracing::warn!(%error, "could not look for runs that fell silent; trying again");
+            }
+        }
+    };
+    tokio::select! {
+        () = closed => {}
+        () = looking => {}
+    }
+}

@@ -1,0 +1,106 @@
+//! The columns of `runs` that tell when a run's machine was last heard of.
+
+use otrace_wire::RunStatus;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use super::unknown_word;
+use crate::domain::{ProjectId, RunId};
+
+/// A run whose machine fell silent.
+#[derive(Clone, Copy, Debug)]
+pub struct SilentRun {
+    /// The project that it belongs to.
+    pub project_id: ProjectId,
+    /// Its number there.
+    pub number: i32,
+    /// Where it stands now.
+    pub status: RunStatus,
+    /// When that was written down.
+    pub updated_at: OffsetDateTime,
+}
+
+/// Notes that the run's machine was heard of. Back from a silence in which the server gave it up, a run
+/// goes on. `None`: the project has no such run; otherwise whether it is back.
+pub async fn note(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    id: RunId,
+    now: OffsetDateTime,
+) -> sqlx::Result<Option<bool>> {
+    sqlx::query_scalar!(
+        r#"
+        UPDATE runs r
+        SET last_contact_at = $3,
+            status          = CASE WHEN r.silenced_at IS NULL THEN r.status ELSE 'running' END,
+            finished_at     = CASE WHEN r.silenced_at IS NULL THEN r.finished_at END,
+            updated_at      = CASE WHEN before.was_away THEN $3 ELSE r.updated_at END,
+            silenced_at     = NULL
+        FROM (
+            SELECT silenced_at IS NOT NULL OR last_contact_at < $3::timestamptz - interval '90 seconds' AS was_away
+            FROM runs WHERE id = $2 FOR UPDATE
+        ) before
+        WHERE r.project_id = $1 AND r.id = $2 AND r.deleted_at IS NULL
+        RETURNING COALESCE(before.was_away, false) AS "was_away!"
+        "#,
+        project_id as ProjectId,
+        id as RunId,
+        now,
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// Runs that were last heard of between these times, and are expected to go on.
+pub async fn last_heard_between(
+    connection: &mut PgConnection,
+    after: OffsetDateTime,
+    until: OffsetDateTime,
+) -> sqlx::Result<Vec<SilentRun>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT project_id AS "project_id: ProjectId", number, status, updated_at
+        FROM runs
+        WHERE status IN ('created', 'running') AND last_contact_at IS NOT NULL
+          AND last_contact_at > $1 AND last_contact_at <= $2 AND deleted_at IS NULL
+        "#,
+        after,
+        until,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let status = row.status.parse().map_err(unknown_word)?;
+            Ok(SilentRun { project_id: row.project_id, number: row.number, status, updated_at: row.updated_at })
+        })
+        .collect()
+}
+
+/// Gives up runs that were not heard of since `heard_before`.
+pub async fn give_up(
+    connection: &mut PgConnection,
+    heard_before: OffsetDateTime,
+    now: OffsetDateTime,
+) -> sqlx::Result<Vec<SilentRun>> {
+    let rows = sqlx::query!(
+        r#"
+        UPDATE runs
+        SET status = 'capture_failed', silenced_at = $2, finished_at = COALESCE(finished_at, last_contact_at),
+            updated_at = $2
+        WHERE status IN ('created', 'running') AND last_contact_at IS NOT NULL
+          AND last_contact_at < $1 AND deleted_at IS NULL
+        RETURNING project_id AS "project_id: ProjectId", number, status
+        "#,
+        heard_before,
+        now,
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let status = row.status.parse().map_err(unknown_word)?;
+            Ok(SilentRun { project_id: row.project_id, number: row.number, status, updated_at: now })
+        })
+        .collect()
+}
