@@ -33,6 +33,10 @@ pub enum Command {
     Whoami(WhoamiArgs),
     /// Run a command and record why it ran, what it ran on and what came of it
     Run(RunArgs),
+    /// Send what the server lacks of this workspace's runs
+    Sync,
+    /// Show which of this workspace's runs the server lacks something of
+    Status(StatusArgs),
 }
 
 /// Which server to speak to, and with which key.
@@ -84,6 +88,14 @@ pub struct WhoamiArgs {
     pub json: bool,
 }
 
+/// `otrace status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Print one JSON object, for scripts and agents
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `otrace run`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct RunArgs {
@@ -123,6 +135,10 @@ pub struct RunArgs {
     /// Show the RunSpec and ask before anything is sent or started
     #[arg(long)]
     pub verify_runspec: bool,
+
+    /// Ask no server; `otrace sync` sends the run later
+    #[arg(long)]
+    pub offline: bool,
 
     /// Accepted for scripts written for older clients; changes nothing.
     #[arg(long, hide = true)]

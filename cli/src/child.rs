@@ -38,8 +38,8 @@ pub struct Launch<'a> {
     pub command: &'a [String],
     /// Where it runs.
     pub directory: &'a Path,
-    /// What its environment has besides ours.
-    pub environment: [(&'static str, String); 2],
+    /// What its environment has besides ours, and, where there is no value, what it has not.
+    pub environment: Vec<(&'static str, Option<String>)>,
     /// The log of its standard output.
     pub stdout_log: PathBuf,
     /// The log of its standard error.
@@ -63,9 +63,9 @@ pub struct Ended {
     pub not_started: Option<Error>,
 }
 
-/// Runs a command to its end. An error means that it has not been started, for a reason of ours: from
-/// its start on, nothing but its end counts.
-pub async fn run(launch: Launch<'_>, guard: &mut Guard) -> Result<Ended> {
+/// Runs a command to its end, and tells the number of its process once it has one. An error means that it
+/// has not been started, for a reason of ours: from its start on, nothing but its end counts.
+pub async fn run(launch: Launch<'_>, guard: &mut Guard, started_as: impl FnOnce(u32)) -> Result<Ended> {
     let failed = |error: io::Error| Error::new(format!("could not prepare the command: {error}"));
     let (ended, still_running) = io::pipe().map_err(failed)?;
     let (enough, listening) = io::pipe().map_err(failed)?;
@@ -76,10 +76,15 @@ pub async fn run(launch: Launch<'_>, guard: &mut Guard) -> Result<Ended> {
     command
         .args(&launch.command[1..])
         .current_dir(launch.directory)
-        .envs(launch.environment)
         .stdin(Stdio::inherit())
         .stdout(stdout)
         .stderr(stderr);
+    for (name, value) in launch.environment {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
 
     let start = Instant::now();
     let started = command.spawn();
@@ -88,6 +93,9 @@ pub async fn run(launch: Launch<'_>, guard: &mut Guard) -> Result<Ended> {
     let (exit_code, not_started) = match started {
         Ok(mut child) => {
             let process = child.id();
+            if let Some(pid) = process {
+                started_as(pid);
+            }
             let status = loop {
                 tokio::select! {
                     status = child.wait() => break status,

@@ -2,10 +2,12 @@
 //!
 //! The key goes to the configured server and nowhere else: redirects are not followed. What belongs
 //! to a run goes with that run's own token, once the server has given one out. A server that asks to
-//! wait is obeyed ([`retry_after`]); every request may be repeated. Failures come back as one
-//! sentence, and what to do about them is part of it.
+//! wait is obeyed ([`retry_after`]); every request may be repeated, and is, for as long as the client
+//! has patience ([`backoff`]). Failures come back as one sentence, and what to do about them is part of it.
 
+pub mod backoff;
 mod device;
+mod live;
 mod retry_after;
 
 use std::path::Path;
@@ -25,6 +27,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::printer;
 use crate::settings::{ApiKey, Settings, is_loopback};
+use backoff::{Backoff, Patience};
 
 /// How long a small request may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -46,6 +49,8 @@ pub struct Client {
     run_token: Option<Arc<RunToken>>,
     /// Whether people are told when the server asks to wait: not while their command has the terminal.
     is_quiet: bool,
+    /// How long it waits for a server that fails. None, unless it was given some.
+    patience: Patience,
 }
 
 /// What may add to one run and do nothing else. A long job outlives its key with it.
@@ -124,7 +129,26 @@ impl Client {
         }
         let http =
             builder.build().map_err(|error| Error::new(format!("could not set up HTTP: {}", root_cause(&error))))?;
-        Ok(Self { http, base: base.to_owned(), run_token: None, is_quiet: false })
+        Ok(Self { http, base: base.to_owned(), run_token: None, is_quiet: false, patience: Patience::default() })
+    }
+
+    /// One that goes on telling about a run that another `otrace` began. With the run's token it needs no key.
+    pub fn resuming(settings: &Settings, run_token: Option<&str>, is_quiet: bool) -> Result<Self> {
+        let key = settings.api_key();
+        let run_token = run_token.and_then(RunToken::new);
+        let key = if run_token.is_some() { key.ok() } else { Some(key?) };
+        Ok(Self { run_token, is_quiet, ..Self::at(&settings.api_url, key)? })
+    }
+
+    /// The same, with so much time to wait in all for a server that fails.
+    pub fn patient(&self, patience: Duration) -> Self {
+        Self { patience: Patience::of(patience), ..self.clone() }
+    }
+
+    /// The token of the run that it tells about, to be kept with the run.
+    pub fn run_token(&self) -> Option<String> {
+        let authorization = self.run_token.as_ref()?.authorization.to_str().ok()?;
+        authorization.strip_prefix("Bearer ").map(str::to_owned)
     }
 
     /// Who the key belongs to.
@@ -142,9 +166,7 @@ impl Client {
     /// on: with the run's token, and without a word while the command has the terminal.
     pub async fn create_run(&self, run: &CreateRun) -> Result<(Run, Self)> {
         let reply: RunReply = self.send(Method::POST, paths::RUNS, run).await?;
-        let authorization = reply.run_token.as_deref().and_then(bearer);
-        let run_token =
-            authorization.map(|authorization| Arc::new(RunToken { authorization, is_refused: AtomicBool::new(false) }));
+        let run_token = reply.run_token.as_deref().and_then(RunToken::new);
         Ok((reply.run, Self { run_token, is_quiet: true, ..self.clone() }))
     }
 
@@ -191,7 +213,7 @@ impl Client {
 
     /// Sends what belongs to the run, with its token. A token that the server takes no more, such as
     /// after a change of its secrets, gives way to the key.
-    async fn tell_run(&self, request: RequestBuilder, file: Option<&Path>) -> Result<()> {
+    async fn told(&self, request: RequestBuilder, file: Option<&Path>) -> Result<Response> {
         let request = self.built(request)?;
         let token = self.run_token.as_deref().filter(|token| !token.is_refused.load(Ordering::Relaxed));
         let mut response = self.answer(&request, token.map(|token| &token.authorization), file).await?;
@@ -201,6 +223,11 @@ impl Client {
             token.is_refused.store(true, Ordering::Relaxed);
             response = self.answer(&request, None, file).await?;
         }
+        Ok(response)
+    }
+
+    async fn tell_run(&self, request: RequestBuilder, file: Option<&Path>) -> Result<()> {
+        let response = self.told(request, file).await?;
         let _: IgnoredAny = self.read(response).await?;
         Ok(())
     }
@@ -209,7 +236,7 @@ impl Client {
         request.build().map_err(|error| self.unreachable(&error))
     }
 
-    /// Sends a request, as often as the server asks for it. A file is its body, read anew each time.
+    /// Sends a request, as often as the server asks for it or patience lasts. A file is its body, read anew each time.
     async fn answer(
         &self,
         request: &Request,
@@ -217,6 +244,7 @@ impl Client {
         file: Option<&Path>,
     ) -> Result<Response> {
         let mut waits = 0;
+        let mut backoff = Backoff::new(&self.patience);
         loop {
             // It can't be cloned with a stream in it, which therefore is put in afterwards.
             let mut attempt = request.try_clone().ok_or_else(|| Error::new("a request could not be repeated"))?;
@@ -226,7 +254,15 @@ impl Client {
             if let Some(file) = file {
                 *attempt.body_mut() = Some(stream(file).await?);
             }
-            let response = self.http.execute(attempt).await.map_err(|error| self.unreachable(&error))?;
+            let outcome = self.http.execute(attempt).await;
+            if backoff::is_passing(&outcome)
+                && let Some(wait) = backoff.next_wait()
+            {
+                drop(outcome);
+                tokio::time::sleep(wait).await;
+                continue;
+            }
+            let response = outcome.map_err(|error| self.unreachable(&error))?;
             let Some(wait) = retry_after::wanted(response.status(), response.headers()) else {
                 return Ok(response);
             };
@@ -298,6 +334,12 @@ impl Client {
             ));
         }
         error
+    }
+}
+
+impl RunToken {
+    fn new(token: &str) -> Option<Arc<Self>> {
+        Some(Arc::new(Self { authorization: bearer(token)?, is_refused: AtomicBool::new(false) }))
     }
 }
 

@@ -22,14 +22,19 @@ pub struct Unsent {
 }
 
 impl Unsent {
-    /// Leaves out of the details what refers to contents that the server does not have. Artifacts
-    /// stay: a file whose path and hash are known is worth more than none.
+    /// Leaves out of the details what refers to contents that the server does not have.
     pub fn leave_out_of(&self, details: &mut RunDetails) {
-        let is_there = |hash: &Sha256Digest| !self.digests.contains(hash);
-        details.logs.retain(|log| log.hash.as_ref().is_none_or(is_there));
-        if let Some(snapshot) = &mut details.snapshot {
-            snapshot.files.retain(|file| is_there(&file.hash));
-        }
+        leave_out(&self.digests, details);
+    }
+}
+
+/// Leaves out of the details what refers to these contents. Artifacts stay: a file whose path and hash
+/// are known is worth more than none.
+pub fn leave_out(digests: &BTreeSet<Sha256Digest>, details: &mut RunDetails) {
+    let is_there = |hash: &Sha256Digest| !digests.contains(hash);
+    details.logs.retain(|log| log.hash.as_ref().is_none_or(is_there));
+    if let Some(snapshot) = &mut details.snapshot {
+        snapshot.files.retain(|file| is_there(&file.hash));
     }
 }
 

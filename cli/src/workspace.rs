@@ -9,7 +9,6 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::libc::O_NOFOLLOW;
-use otrace_wire::ExperimentId;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -22,7 +21,7 @@ pub const IGNORE_FILE: &str = ".traceignore";
 /// Where everything else of ours lives.
 pub const TRACE_DIR: &str = ".trace";
 
-const FOLDERS: [&str; 5] = ["checkouts", "logs", "notebook", "snapshots", "artifacts"];
+const FOLDERS: [&str; 7] = ["checkouts", "logs", "notebook", "snapshots", "artifacts", "metrics", "spool"];
 const AGENTS_TEXT: &str = include_str!("agents.md");
 const IGNORE_TEXT: &str = "\
 # What Trace leaves out when it expands globs and directories: one pattern a line,
@@ -114,18 +113,18 @@ impl Workspace {
         text.lines().nth(1)?.trim().parse().ok()
     }
 
-    /// Makes a run the active one.
-    pub fn set_active_experiment(&self, experiment: ExperimentId, run: Uuid) -> Result<()> {
+    /// Makes a run the active one. Its label is its experiment id, once it has one.
+    pub fn set_active_experiment(&self, label: &str, run: Uuid) -> Result<()> {
         let path = self.active_experiment_path();
         private_files::file(&path)
-            .and_then(|mut file| write!(file, "{experiment}\n{run}\n"))
+            .and_then(|mut file| write!(file, "{label}\n{run}\n"))
             .map_err(|error| Error::file("write", &path, &error))
     }
 
     /// Finds the name for the files that a run leaves in `.trace/`, and takes it: `exp001`, or a longer
     /// one if a run of another project or server has left files of that name here.
-    pub fn claim_name(&self, experiment: ExperimentId, run: Uuid) -> Result<String> {
-        let (name, id) = (experiment.to_string(), run.simple().to_string());
+    pub fn claim_name(&self, label: &str, run: Uuid) -> Result<String> {
+        let (name, id) = (label.to_owned(), run.simple().to_string());
         // The id begins with its time: in the end only all of it is sure to be new.
         let (short, full) = (format!("{name}-{}", &id[..8]), format!("{name}-{id}"));
         for name in [name, short, full] {
@@ -140,12 +139,32 @@ impl Workspace {
                 Err(error) => return Err(Error::file("write", &log, &error)),
             }
         }
-        Err(Error::new(format!("{TRACE_DIR} has files of this run already: {experiment} ({run})")))
+        Err(Error::new(format!("{TRACE_DIR} has files of this run already: {label} ({run})")))
     }
 
     /// Where the standard output of the run with this name is kept.
     pub fn stdout_log(&self, name: &str) -> PathBuf {
         self.trace_dir().join("logs").join(format!("{name}.stdout.log"))
+    }
+
+    /// Where its standard error is kept.
+    pub fn stderr_log(&self, name: &str) -> PathBuf {
+        self.trace_dir().join("logs").join(format!("{name}.stderr.log"))
+    }
+
+    /// Where its command may write what it measures.
+    pub fn metrics_file(&self, name: &str) -> PathBuf {
+        self.trace_dir().join("metrics").join(format!("{name}.jsonl"))
+    }
+
+    /// Where the copies of its declared files are.
+    pub fn artifacts_folder(&self, name: &str) -> PathBuf {
+        self.trace_dir().join("artifacts").join(name)
+    }
+
+    /// Where everything that is sent about it is kept, as JSON.
+    pub fn details_file(&self, name: &str) -> PathBuf {
+        self.trace_dir().join("snapshots").join(format!("{name}.details.json"))
     }
 
     /// Whether any file or folder in `.trace/` has this name, or begins with it and a full stop.
@@ -190,7 +209,7 @@ mod tests {
         assert_eq!(workspace.active_experiment(), None);
         workspace.prepare().expect("prepared");
         let run = Uuid::now_v7();
-        workspace.set_active_experiment(ExperimentId::new(7), run).expect("set");
+        workspace.set_active_experiment("exp007", run).expect("set");
         assert_eq!(workspace.active_experiment(), Some(run));
     }
 
@@ -200,14 +219,14 @@ mod tests {
         let workspace = Workspace::at(folder.path());
         workspace.prepare().expect("prepared");
         let run = Uuid::now_v7();
-        let claim = |number| workspace.claim_name(ExperimentId::new(number), run).expect("a name");
+        let claim = |label| workspace.claim_name(label, run).expect("a name");
         let id = run.simple().to_string();
-        assert_eq!(claim(1), "exp001");
-        assert_eq!(claim(1), format!("exp001-{}", &id[..8]));
-        assert_eq!(claim(1), format!("exp001-{id}"));
-        assert_eq!(claim(100), "exp100");
+        assert_eq!(claim("exp001"), "exp001");
+        assert_eq!(claim("exp001"), format!("exp001-{}", &id[..8]));
+        assert_eq!(claim("exp001"), format!("exp001-{id}"));
+        assert_eq!(claim("exp100"), "exp100");
         fs::create_dir(folder.path().join(".trace/snapshots/exp002")).expect("made");
-        assert_eq!(claim(2), format!("exp002-{}", &id[..8]));
+        assert_eq!(claim("exp002"), format!("exp002-{}", &id[..8]));
     }
 
     #[test]

@@ -240,22 +240,127 @@ pub struct Snapshot {
     /// The beginnings of its outputs, to read at a glance.
     #[serde(default, deserialize_with = "null_as_default")]
     pub evidence: Vec<Evidence>,
-    /// The diffs and dependency files themselves, sent to `/v1/contents` before. Sent by our own CLI.
+    /// The diffs, bundles and other files themselves, sent to `/v1/contents` before. Sent by our own CLI.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<SnapshotFile>,
+    /// How well this state can be got back, and what that takes. Sent by our own CLI.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebuild: Option<Rebuild>,
+    /// The machine's processors, memory and graphics cards. Sent by our own CLI.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hardware: Option<Hardware>,
 }
 
-/// A diff or a dependency file that a command ran on.
+/// A file that belongs to the state that a command ran on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SnapshotFile {
-    /// `dirty_diff`, `staged_diff` or `dependency`.
+    /// `dirty_diff`, `staged_diff`, `git_bundle`, `untracked`, `dependency` or `packages`.
     pub kind: String,
-    /// Its path in the workspace.
+    /// Its path in the workspace; of an untracked file, from the repository's top.
     pub path: String,
     /// `sha256:…` of its content.
     pub hash: Sha256Digest,
     /// Its size in bytes.
     pub size_bytes: i64,
+}
+
+/// How well the state that a command ran on can be got back, and what that takes besides the files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rebuild {
+    /// In a word.
+    #[serde(default)]
+    pub how_well: HowWell,
+    /// Why not fully: clauses that can follow "because".
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+    /// Where in the repository the workspace is; nothing at its top.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// The Python whose packages are listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interpreter: Option<String>,
+    /// Those of the untracked files that can be executed.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub executable: Vec<String>,
+    /// Untracked files that were not kept; the first of them, where there are many.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+    /// The repositories within the repository.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub submodules: Vec<Submodule>,
+}
+
+/// How well a state can be got back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HowWell {
+    /// All of the code is known.
+    Fully,
+    /// What the rest stands on is missing.
+    No,
+    /// Some of it is missing. Words that are not known are read as this.
+    #[default]
+    #[serde(other)]
+    Partly,
+}
+
+/// An untracked file that was not kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Its path from the repository's top.
+    #[serde(default)]
+    pub path: String,
+    /// Its size in bytes, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<i64>,
+    /// Why, as a clause that can follow "because".
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// A repository within the repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submodule {
+    /// Its path from the repository's top.
+    #[serde(default)]
+    pub path: String,
+    /// The commit that was checked out.
+    #[serde(default)]
+    pub commit: String,
+    /// Whether anything in it was changed and not committed.
+    #[serde(default)]
+    pub dirty: bool,
+}
+
+/// What a machine has to compute with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hardware {
+    /// The processor's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<String>,
+    /// How many processors the command could use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_count: Option<i64>,
+    /// All of its memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<i64>,
+    /// Its graphics cards.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub gpus: Vec<Gpu>,
+}
+
+/// A graphics card.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gpu {
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// The version of its driver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// Its memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<i64>,
 }
 
 /// The beginning of an output, to read at a glance.

@@ -15,6 +15,7 @@ mod null;
 pub mod paths;
 pub mod run;
 pub mod run_status;
+pub mod series;
 
 pub use contents::{Sha256Digest, StoredContent};
 pub use details::{

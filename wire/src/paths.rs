@@ -31,3 +31,18 @@ pub fn run_details(run: &str) -> String {
 pub fn content(digest: &Sha256Digest) -> String {
     format!("/v1/contents/{}", digest.hex())
 }
+
+/// `POST` a piece of what the command prints, `GET` its bytes. `stream` is `stdout` or `stderr`.
+pub fn run_log(run: &str, stream: &str) -> String {
+    format!("/v1/runs/{run}/logs/{stream}")
+}
+
+/// `POST`: the run's machine is there.
+pub fn run_heartbeat(run: &str) -> String {
+    format!("/v1/runs/{run}/heartbeat")
+}
+
+/// `POST` points of its series, `GET` which there are.
+pub fn run_series(run: &str) -> String {
+    format!("/v1/runs/{run}/series")
+}

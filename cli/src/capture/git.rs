@@ -4,10 +4,13 @@
 //! all fine: they are recorded as such. Git is run so that it changes nothing, asks nothing and
 //! runs nothing that the repository brings along (hooks, monitors, external diffs).
 
-use std::path::Path;
-use std::process::Stdio;
+use std::env;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use tokio::process::Command;
+use tokio::process::Command as AsyncCommand;
 
 use crate::capture::stored::{self, StoredFile};
 use crate::workspace::{AGENTS_FILE, IGNORE_FILE};
@@ -20,10 +23,27 @@ pub struct GitFacts {
     pub commit: Option<String>,
     /// The branch that is checked out; nothing when the head is detached.
     pub branch: Option<String>,
-    /// `remote.origin.url`, without a password in it.
+    /// `remote.origin.url`, else another remote's, without a password in it.
     pub remote_url: Option<String>,
     /// Whether anything is changed and not committed, untracked files included.
     pub dirty: bool,
+    /// The folder that the repository begins at.
+    pub top: Option<PathBuf>,
+    /// Whether a merge has left conflicts, which no patch can hold.
+    pub has_conflicts: bool,
+    /// The submodules that are not as the index has them.
+    pub changed_submodules: Vec<ChangedSubmodule>,
+}
+
+/// A submodule that is not as the index has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChangedSubmodule {
+    /// Its path from the repository's top.
+    pub path: String,
+    /// Whether another commit is checked out in it.
+    pub is_at_other_commit: bool,
+    /// Whether anything in it is changed and not committed.
+    pub is_dirty: bool,
 }
 
 /// What is changed and not committed, as patches that `git apply` takes.
@@ -33,23 +53,26 @@ pub struct Diffs {
     pub dirty: Option<StoredFile>,
     /// What is staged.
     pub staged: Option<StoredFile>,
+    /// Whether git could not write one of them.
+    pub is_incomplete: bool,
 }
 
 /// The state of the repository that `root` is in; nothing outside of one.
 pub async fn facts(root: &Path) -> Option<GitFacts> {
     let (status, remote_url) = tokio::join!(status(root), remote_url(root));
-    status.map(|facts| GitFacts { remote_url, ..facts })
+    status.map(|facts| GitFacts { remote_url, top: top(root), ..facts })
 }
 
 /// Writes the uncommitted changes of the repository into two files. A file that would be empty is
 /// not there.
 pub async fn diffs(root: &Path, dirty: &Path, staged: &Path) -> Diffs {
     let (dirty, staged) = tokio::join!(diff(root, dirty, &[]), diff(root, staged, &["--cached"]));
-    Diffs { dirty, staged }
+    let is_incomplete = dirty.is_err() || staged.is_err();
+    Diffs { dirty: dirty.ok().flatten(), staged: staged.ok().flatten(), is_incomplete }
 }
 
 async fn status(root: &Path) -> Option<GitFacts> {
-    let mut git = git(root);
+    let mut git = asking(root);
     git.args(["status", "--porcelain=v2", "--branch", "-z"]);
     git.args(["--untracked-files=normal", "--no-renames"]);
     let answer = git.output().await.ok()?;
@@ -75,21 +98,40 @@ fn parse_status(text: &str) -> GitFacts {
             facts.dirty |= !is_ours(path);
         } else if !record.is_empty() && !record.starts_with("# ") {
             facts.dirty = true;
+            facts.has_conflicts |= record.starts_with("u ");
+            facts.changed_submodules.extend(changed_submodule(record));
         }
     }
     facts
 }
 
+/// `1 .M SCM. 160000 160000 160000 OID OID path`: `C` another commit, `M` changes, `U` untracked files.
+fn changed_submodule(record: &str) -> Option<ChangedSubmodule> {
+    let mut fields = record.strip_prefix("1 ")?.splitn(8, ' ');
+    let state = fields.nth(1)?.strip_prefix('S')?;
+    let path = fields.nth(5)?.to_owned();
+    let is_at_other_commit = state.starts_with('C');
+    Some(ChangedSubmodule { path, is_at_other_commit, is_dirty: state.contains(['M', 'U']) })
+}
+
 /// What `otrace` itself writes into a workspace must not make every commit look changed.
-fn is_ours(path: &str) -> bool {
+pub(super) fn is_ours(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     name == AGENTS_FILE || name == IGNORE_FILE || (name.starts_with("otrace_") && name.ends_with("_runspec.yaml"))
 }
 
+/// Git could be asked for it too; but another process is more than the command's start may cost.
+fn top(root: &Path) -> Option<PathBuf> {
+    root.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_path_buf)
+}
+
 async fn remote_url(root: &Path) -> Option<String> {
-    let answer = git(root).args(["config", "--get", "remote.origin.url"]).output().await.ok()?;
-    let url = String::from_utf8(answer.stdout).ok()?;
-    (answer.status.success() && !url.trim().is_empty()).then(|| without_password(url.trim()))
+    let answer = asking(root).args(["config", "-z", "--get-regexp", r"^remote\..*\.url$"]).output().await.ok()?;
+    let told = String::from_utf8(answer.stdout).ok()?;
+    let remotes: Vec<_> = told.split('\0').filter_map(|remote| remote.split_once('\n')).collect();
+    let origin = remotes.iter().find(|(name, _)| *name == "remote.origin.url");
+    let (_, url) = origin.or(remotes.first())?;
+    (!url.trim().is_empty()).then(|| without_password(url.trim()))
 }
 
 /// People do put tokens into remotes; they are nobody's business on the server.
@@ -103,44 +145,73 @@ fn without_password(remote: &str) -> String {
     }
 }
 
-async fn diff(root: &Path, target: &Path, which: &[&str]) -> Option<StoredFile> {
+/// Git could not write a patch.
+struct NotWritten;
+
+async fn diff(root: &Path, target: &Path, which: &[&str]) -> Result<Option<StoredFile>, NotWritten> {
     // Git writes into the file itself: a diff can be larger than memory.
-    let file = private_files::file(target).ok()?;
-    let mut git = git(root);
-    git.args(["diff", "--binary", "--no-ext-diff", "--no-textconv", "--no-color"]);
-    git.args(["--no-relative", "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/"]);
+    let file = private_files::file(target).map_err(|_| NotWritten)?;
+    let mut git = asking(root);
+    git.args(["diff", "--binary", "--no-ext-diff", "--no-textconv", "--no-color", "--unified=3"]);
+    git.args(["--no-relative", "--submodule=short", "--ignore-submodules=dirty"]);
+    git.args(["--src-prefix=a/", "--dst-prefix=b/"]);
     let ended = git.args(which).stdout(file).stderr(Stdio::null()).status().await;
-    if ended.is_ok_and(|status| status.success())
-        && let Ok(stored) = stored::measure(target.to_path_buf())
-        && stored.size > 0
-    {
-        return Some(stored);
+    let is_written = ended.is_ok_and(|status| status.success());
+    let stored = if is_written { stored::measure(target.to_path_buf()).ok() } else { None };
+    if stored.as_ref().is_none_or(|stored| stored.size == 0) {
+        // Empty, or git's complaint that there is no repository: either way there is no diff.
+        let _ = std::fs::remove_file(target);
     }
-    // Empty, or git's complaint that there is no repository: either way there is no diff.
-    let _ = std::fs::remove_file(target);
-    None
+    stored.map(|stored| Some(stored).filter(|stored| stored.size > 0)).ok_or(NotWritten)
 }
 
-fn git(root: &Path) -> Command {
+/// Git at work in the background of a command: as slow as it has to be, out of reach of the
+/// terminal's Ctrl-C, and never on the network.
+pub(super) fn in_background(root: &Path) -> Command {
+    let mut command = Command::new("nice");
+    command.args(["-n", "19", "git", "-c", "protocol.allow=never"]);
+    harmless(&mut command, root);
+    command.env("GIT_NO_LAZY_FETCH", "1").stderr(Stdio::null()).process_group(0);
+    command
+}
+
+/// Git, to be asked something; dropped, it ends.
+pub(super) fn asking(root: &Path) -> AsyncCommand {
     let mut command = Command::new("git");
-    for (name, _) in std::env::vars_os() {
+    harmless(&mut command, root);
+    let mut command = AsyncCommand::from(command);
+    command.kill_on_drop(true);
+    command
+}
+
+/// Makes git change nothing, ask nothing, and run nothing that the repository brings along.
+fn harmless(command: &mut Command, root: &Path) {
+    for (name, _) in env::vars_os() {
         // GIT_DIR and its like would point git elsewhere.
         if name.to_string_lossy().starts_with("GIT_") {
             command.env_remove(name);
         }
     }
     command
-        .args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"])
+        .args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.symlinks=false"])
+        .args(["-c", "protocol.ext.allow=never", "-c", "submodule.recurse=false"])
         .current_dir(root)
+        .env("PATH", absolute_path())
         .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
         // Without this, asking for the status would rewrite the index under a running editor.
         .env("GIT_OPTIONAL_LOCKS", "0")
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    command
+        .stderr(Stdio::piped());
+}
+
+/// `PATH` without what depends on the current directory: a repository may bring a `git` along.
+fn absolute_path() -> OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).filter(|folder| folder.is_absolute());
+    env::join_paths(folders).ok().filter(|path| !path.is_empty()).unwrap_or_else(|| "/usr/bin:/bin".into())
 }
 
 #[cfg(test)]
@@ -156,6 +227,18 @@ mod tests {
         let changed = "# branch.oid abc\x001 .M N... 100644 100644 100644 a b train.py\0";
         assert!(parse_status(changed).dirty);
         assert!(parse_status("# branch.oid abc\0? notes.txt\0").dirty);
+    }
+
+    #[test]
+    fn a_status_tells_conflicts_and_changed_submodules() {
+        let of = |text: &str| parse_status(&format!("# branch.oid abc\0{text}\0"));
+        assert!(of("u UU N... 100644 100644 100644 100644 a b c train.py").has_conflicts);
+        assert!(of("1 .M N... 100644 100644 100644 a b S/a.py").changed_submodules.is_empty());
+        let found = of("1 .M SCM. 160000 160000 160000 a b libs/my lib").changed_submodules;
+        let path = "libs/my lib".to_owned();
+        assert_eq!(found, [ChangedSubmodule { path, is_at_other_commit: true, is_dirty: true }]);
+        let found = of("1 .M S..U 160000 160000 160000 a b lib").changed_submodules;
+        assert!(!found[0].is_at_other_commit && found[0].is_dirty);
     }
 
     #[test]

@@ -4,10 +4,15 @@
 //! is what was there at that moment. Nothing here talks to the server.
 
 pub mod artifacts;
+pub mod bundle;
 pub mod dependencies;
 pub mod expected;
+pub mod gathering;
 pub mod git;
 pub mod machine;
+pub mod rebuild;
 pub mod snapshot;
 pub mod stored;
+pub mod submodules;
+pub mod untracked;
 pub mod workspace_sync;

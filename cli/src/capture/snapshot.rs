@@ -1,19 +1,33 @@
 //! The state that a command runs on: repository, dependencies, machine.
 //!
 //! Git is asked while the server is asked for a run, so its diffs get their final names only once
-//! the run has its number, and its files their name.
+//! the run has its number, and its files their name. What may be captured later is [`gathering`].
+//!
+//! [`gathering`]: crate::capture::gathering
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use otrace_wire::{Snapshot, SnapshotFile};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
+use crate::capture::bundle::Bundle;
 use crate::capture::dependencies::{self, Dependency};
+use crate::capture::gathering::{Gathered, Gathering};
 use crate::capture::git::{self, Diffs, GitFacts};
 use crate::capture::machine::{self, Machine};
+use crate::capture::rebuild;
 use crate::capture::stored::StoredFile;
+use crate::capture::untracked::{self, Listed};
 use crate::error::{Error, Result};
 use crate::workspace::Workspace;
+
+/// When git has answered all else, its list of untracked files is waited for no longer than this.
+const LISTING: Duration = Duration::from_millis(200);
 
 /// What is known before the run has a number.
 #[derive(Debug, Default)]
@@ -21,6 +35,8 @@ pub struct Beginning {
     /// Where the repository stands; nothing outside of one.
     pub git: Option<GitFacts>,
     diffs: Diffs,
+    untracked: Option<Listed>,
+    command: Vec<String>,
 }
 
 /// The state that the command runs on.
@@ -31,14 +47,27 @@ pub struct State {
     diffs: Diffs,
     dependencies: Vec<Dependency>,
     machine: Machine,
+    root: PathBuf,
+    gathering: Mutex<Option<Gathering>>,
+    gathered: OnceLock<Gathered>,
 }
 
 /// Asks git, all its questions at once.
 pub async fn begin(workspace: &Workspace, run: Uuid) -> Beginning {
     let folder = workspace.trace_dir().join("snapshots");
     let (dirty, staged) = diff_paths(&folder, &run.to_string());
+    let root = workspace.root().to_path_buf();
+    let names = AbortOnDropHandle::new(tokio::spawn(async move { untracked::names(&root).await }));
     let (git, diffs) = tokio::join!(git::facts(workspace.root()), git::diffs(workspace.root(), &dirty, &staged));
-    Beginning { git, diffs }
+    let top = git.as_ref().and_then(|git| git.top.as_deref());
+    let untracked = match top {
+        Some(top) => {
+            let names = timeout(LISTING, names).await.ok().and_then(Result::ok).flatten();
+            names.map(|names| untracked::look(workspace, top, &names))
+        }
+        None => None,
+    };
+    Beginning { git, diffs, untracked, command: Vec::new() }
 }
 
 /// Throws away what was begun for a run that there will not be.
@@ -57,31 +86,59 @@ impl Beginning {
         }
     }
 
-    /// Adds the rest, now that the run's files have a name.
+    /// Says which command it is for: that tells which Python is meant.
+    pub fn of_command(self, command: &[String]) -> Self {
+        Self { command: command.to_vec(), ..self }
+    }
+
+    /// Adds the rest, now that the run's files have a name. What takes longer goes on while the
+    /// command runs; [`State::settle`] waits for it.
     pub fn complete(self, workspace: &Workspace, name: &str) -> Result<State> {
         let folder = workspace.trace_dir().join("snapshots");
         let (dirty, staged) = diff_paths(&folder, name);
+        let own = folder.join(name);
+        let diffs = Diffs {
+            dirty: rename(self.diffs.dirty, dirty)?,
+            staged: rename(self.diffs.staged, staged)?,
+            is_incomplete: self.diffs.is_incomplete,
+        };
+        let gathering = Gathering::start(workspace, &self.command, self.git.as_ref(), self.untracked, &own);
         Ok(State {
             git: self.git,
-            diffs: Diffs { dirty: rename(self.diffs.dirty, dirty)?, staged: rename(self.diffs.staged, staged)? },
-            dependencies: dependencies::capture(workspace.root(), &folder.join(name)),
+            diffs,
+            dependencies: dependencies::capture(workspace.root(), &own),
             machine: machine::describe(),
+            root: workspace.root().to_path_buf(),
+            gathering: Mutex::new(Some(gathering)),
+            gathered: OnceLock::new(),
         })
     }
 }
 
 impl State {
+    /// Waits for what is captured while the command runs. Until then, it is not among the files.
+    pub async fn settle(&self) {
+        // Held until all is there: whoever asks a second time waits for the same.
+        let mut gathering = self.gathering.lock().await;
+        if let Some(gathering) = gathering.take() {
+            let _ = self.gathered.set(gathering.finish().await);
+        }
+    }
+
     /// The files that belong to it.
     pub fn files(&self) -> Vec<StoredFile> {
         let diffs = [&self.diffs.dirty, &self.diffs.staged].into_iter().flatten();
         let copies = self.dependencies.iter().map(|dependency| &dependency.copy);
-        diffs.chain(copies).cloned().collect()
+        let gathered = self.gathered.get().into_iter().flat_map(gathered_files).map(|(_, _, stored)| stored);
+        diffs.chain(copies).chain(gathered).cloned().collect()
     }
 
     /// It, as it is written on the wire.
     pub fn to_wire(&self, workspace: &Workspace, python_version: Option<String>) -> Snapshot {
         let path = |file: &StoredFile| workspace.relative(&file.path);
         let git = self.git.clone();
+        let gathered = self.gathered.get();
+        let packages = gathered.and_then(|gathered| gathered.packages.as_ref());
         Snapshot {
             git_dirty: git.as_ref().map(|git| git.dirty),
             git_commit: git.as_ref().and_then(|git| git.commit.clone()),
@@ -91,11 +148,13 @@ impl State {
             staged_diff_path: self.diffs.staged.as_ref().map(path),
             dependency_files: self.dependencies.iter().map(|d| d.name.to_owned()).collect(),
             dependency_file_copies: self.dependencies.iter().map(|d| path(&d.copy)).collect(),
-            python_version,
+            python_version: packages.map(|packages| packages.version.clone()).or(python_version),
             platform: self.machine.platform.clone(),
             hostname: self.machine.hostname.clone(),
             requirements_hash: dependencies::requirements_hash(&self.dependencies),
             files: self.wire_files(workspace),
+            rebuild: Some(rebuild::judge(&self.root, self.git.as_ref(), &self.diffs, gathered)),
+            hardware: gathered.map(|gathered| gathered.hardware.clone()),
             ..Snapshot::default()
         }
     }
@@ -125,8 +184,22 @@ impl State {
         let diffs = [diff("dirty_diff", self.diffs.dirty.as_ref()), diff("staged_diff", self.diffs.staged.as_ref())];
         let dependencies =
             self.dependencies.iter().map(|dependency| file("dependency", dependency.name.to_owned(), &dependency.copy));
-        diffs.into_iter().flatten().chain(dependencies).collect()
+        let gathered = self.gathered.get().into_iter().flat_map(gathered_files);
+        let gathered = gathered.map(|(kind, path, stored)| file(kind, path, stored));
+        diffs.into_iter().flatten().chain(dependencies).chain(gathered).collect()
     }
+}
+
+/// The files that were captured while the command ran: their kinds, paths and copies.
+fn gathered_files(gathered: &Gathered) -> Vec<(&'static str, String, &StoredFile)> {
+    let bundle = match &gathered.history.bundle {
+        Bundle::Made { file, .. } => Some(("git_bundle", "commits.bundle".to_owned(), file)),
+        Bundle::NotNeeded | Bundle::LeftOut(_) => None,
+    };
+    let untracked = gathered.untracked.iter().flat_map(|untracked| &untracked.files);
+    let untracked = untracked.map(|file| ("untracked", file.path.clone(), &file.copy));
+    let packages = gathered.packages.iter().map(|packages| ("packages", "packages.txt".to_owned(), &packages.list));
+    bundle.into_iter().chain(untracked).chain(packages).collect()
 }
 
 fn diff_paths(folder: &Path, name: &str) -> (PathBuf, PathBuf) {

@@ -5,11 +5,14 @@ use std::net::TcpListener;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Instant;
 
+use otrace_wire::LogStream;
 use otrace_wire::device::DeviceCodeRequest;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::args::CredentialArgs;
 use crate::capture::stored;
+use crate::workspace::Workspace;
 
 const BUSY: &str = "429 Too Many Requests\r\nRetry-After: 1";
 const OK: &str = "200 OK";
@@ -149,4 +152,38 @@ async fn an_older_server_knows_no_device_codes_and_is_shown_no_key() {
     let client = Client::at(&url, None).expect("a client");
     assert!(client.device_code(&DeviceCodeRequest::default()).await.expect("an answer").is_none());
     assert_eq!(speakers(&requests), [""]);
+}
+
+#[tokio::test]
+async fn a_server_that_fails_for_a_moment_is_waited_for_by_who_has_patience() {
+    let broken = "502 Bad Gateway";
+    let (url, requests) = scripted(vec![(broken, no("down")), (broken, no("down")), (OK, yes())]);
+    let client = with_key(&url).patient(Duration::from_secs(30));
+    client.update_run(Uuid::nil(), &RunOutcome::default()).await.expect("updated");
+    assert_eq!(requests.try_iter().count(), 3);
+
+    let (url, requests) = scripted(vec![(broken, no("down"))]);
+    with_key(&url).update_run(Uuid::nil(), &RunOutcome::default()).await.expect_err("no patience");
+    assert_eq!(requests.try_iter().count(), 1);
+}
+
+#[tokio::test]
+async fn a_piece_of_a_log_goes_with_its_place_and_the_answer_says_where_to_go_on() {
+    let (url, requests) = scripted(vec![(OK, json!({"ok": true, "next_offset": 12})), ("404 Not Found", no("none"))]);
+    let client = with_key(&url);
+    let append = || client.append_log(Uuid::nil(), LogStream::Stdout, 7, b"hello".to_vec());
+    assert_eq!(append().await.expect("appended").map(|answer| answer.next_offset), Some(12));
+    assert_eq!(append().await.expect("answered"), None);
+    let asked = requests.try_recv().expect("a request");
+    assert_eq!(asked.what, format!("POST /v1/runs/{}/logs/stdout?offset=7", Uuid::nil()));
+    assert_eq!(asked.body, "hello");
+}
+
+#[test]
+fn a_run_that_has_its_token_needs_no_key() {
+    let args = CredentialArgs { api_url: Some("http://localhost:1".to_owned()), api_key: None };
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = Settings::load(&args, &Workspace::at(folder.path())).expect("settings");
+    let client = Client::resuming(&settings, Some("token"), true).expect("a client");
+    assert_eq!(client.run_token().as_deref(), Some("token"));
 }

@@ -4,6 +4,8 @@ mod device_login;
 mod init;
 mod login;
 mod run;
+mod status;
+mod sync;
 mod whoami;
 
 use std::process::ExitCode;
@@ -21,6 +23,8 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Login(args) => login::run(&args).await?,
         Command::Whoami(args) => whoami::run(&args).await?,
         Command::Run(args) => return run::run(&args).await,
+        Command::Sync => sync::run().await?,
+        Command::Status(args) => status::run(&args)?,
     }
     Ok(ExitCode::SUCCESS)
 }

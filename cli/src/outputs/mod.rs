@@ -6,7 +6,7 @@
 
 mod cells;
 mod delimited;
-mod finite_json;
+pub mod finite_json;
 mod json;
 mod json_lines;
 mod row_limit;

@@ -14,3 +14,4 @@ pub mod keys;
 pub mod live_logs;
 mod run_json;
 pub mod runs;
+pub mod series;

@@ -186,6 +186,8 @@ fn snapshot(snapshot: Snapshot) -> wire::Snapshot {
         missing_expected_paths: snapshot.missing_expected_paths,
         evidence: snapshot.evidence.into_iter().map(evidence).collect(),
         files: snapshot.files.into_iter().map(file).collect(),
+        rebuild: snapshot.rebuild,
+        hardware: snapshot.hardware,
     }
 }
 

@@ -18,6 +18,7 @@ pub mod project;
 pub mod result;
 pub mod run;
 pub mod secret_token;
+pub mod series;
 pub mod sign_up_policy;
 pub mod snapshot;
 pub mod table;

@@ -1,6 +1,7 @@
 //! The state that a command ran on.
 
 use otrace_wire::Sha256Digest;
+use otrace_wire::details::{Hardware, Rebuild};
 use serde_json::Value;
 
 /// The state that a command ran on.
@@ -40,18 +41,22 @@ pub struct Snapshot {
     pub missing_expected_paths: Vec<Value>,
     /// The beginnings of its outputs: `[{source_path, type, snippet}]`.
     pub evidence: Vec<Value>,
-    /// The diffs and dependency files themselves.
+    /// The diffs, bundles and other files themselves.
     pub files: Vec<SnapshotFile>,
+    /// How well this state can be got back; `None` where the client did not say.
+    pub rebuild: Option<Rebuild>,
+    /// The machine's processors, memory and graphics cards; `None` where the client did not say.
+    pub hardware: Option<Hardware>,
 }
 
-/// A diff or a dependency file that a command ran on. Its content is a blob.
+/// A file that belongs to the state that a command ran on. Its content is a blob.
 #[derive(Clone, Debug)]
 pub struct SnapshotFile {
     /// Its place among the snapshot's files, from 0; names it within the run.
     pub position: i32,
     /// What it is.
     pub kind: SnapshotFileKind,
-    /// Its path in the workspace.
+    /// Its path in the workspace; of an untracked file, from the repository's top.
     pub path: String,
     /// Its size in bytes.
     pub size_bytes: i64,
@@ -66,8 +71,14 @@ pub enum SnapshotFileKind {
     DirtyDiff,
     /// What was staged and not committed.
     StagedDiff,
+    /// The commits that were on no remote, as a bundle that `git fetch` takes.
+    GitBundle,
+    /// A file that git did not know, and was not told to ignore.
+    Untracked,
     /// A dependency file, such as `requirements.txt`.
     Dependency,
+    /// What was installed for the interpreter, a package a line.
+    Packages,
 }
 
 impl SnapshotFileKind {
@@ -76,14 +87,19 @@ impl SnapshotFileKind {
         match self {
             Self::DirtyDiff => "dirty_diff",
             Self::StagedDiff => "staged_diff",
+            Self::GitBundle => "git_bundle",
+            Self::Untracked => "untracked",
             Self::Dependency => "dependency",
+            Self::Packages => "packages",
         }
     }
 }
 
 /// The text is no kind of snapshot file.
 #[derive(Debug, thiserror::Error)]
-#[error("snapshot file kind must be one of dirty_diff, staged_diff, dependency, not {0}")]
+#[error(
+    "snapshot file kind must be one of dirty_diff, staged_diff, git_bundle, untracked, dependency, packages, not {0}"
+)]
 pub struct UnknownKind(String);
 
 impl std::str::FromStr for SnapshotFileKind {
@@ -93,7 +109,10 @@ impl std::str::FromStr for SnapshotFileKind {
         match text {
             "dirty_diff" => Ok(Self::DirtyDiff),
             "staged_diff" => Ok(Self::StagedDiff),
+            "git_bundle" => Ok(Self::GitBundle),
+            "untracked" => Ok(Self::Untracked),
             "dependency" => Ok(Self::Dependency),
+            "packages" => Ok(Self::Packages),
             _ => Err(UnknownKind(text.to_owned())),
         }
     }

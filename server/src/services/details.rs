@@ -234,6 +234,8 @@ impl Contents<'_> {
             missing_expected_paths: sent.missing_expected_paths,
             evidence: sent.evidence.into_iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect(),
             files,
+            rebuild: sent.rebuild,
+            hardware: sent.hardware,
         })
     }
 

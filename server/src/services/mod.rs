@@ -22,6 +22,7 @@ pub mod members;
 pub mod projects;
 pub mod provider_sign_in;
 pub mod runs;
+pub mod series;
 pub mod sign_in;
 pub mod snapshots;
 pub mod tables;

@@ -24,6 +24,7 @@ pub mod results;
 pub mod run_creation;
 pub mod run_list;
 pub mod runs;
+pub mod series;
 pub mod sessions;
 pub mod sign_up_policy;
 pub mod snapshots;

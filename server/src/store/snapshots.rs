@@ -33,8 +33,8 @@ pub async fn replace(
         INSERT INTO snapshots (run_id, project_id, git_commit, git_branch, git_remote_url, git_dirty, dirty_diff_path,
                                staged_diff_path, dependency_files, dependency_file_copies, python_version, platform,
                                hostname, requirements_hash, stdout_log_path, stderr_log_path, observed_artifacts,
-                               missing_expected_paths, evidence)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+                               missing_expected_paths, evidence, rebuild, hardware)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
         ",
         run_id as RunId,
         project_id as ProjectId,
@@ -55,6 +55,8 @@ pub async fn replace(
         Value::Array(snapshot.observed_artifacts.clone()),
         Value::Array(snapshot.missing_expected_paths.clone()),
         Value::Array(snapshot.evidence.clone()),
+        snapshot.rebuild.as_ref().and_then(|rebuild| serde_json::to_value(rebuild).ok()),
+        snapshot.hardware.as_ref().and_then(|hardware| serde_json::to_value(hardware).ok()),
     )
     .execute(&mut *connection)
     .await?;
@@ -125,7 +127,8 @@ pub async fn list(
         r#"
         SELECT run_id AS "run_id: RunId", git_commit, git_branch, git_remote_url, git_dirty, dirty_diff_path,
                staged_diff_path, dependency_files, dependency_file_copies, python_version, platform, hostname,
-               requirements_hash, stdout_log_path, stderr_log_path, observed_artifacts, missing_expected_paths, evidence
+               requirements_hash, stdout_log_path, stderr_log_path, observed_artifacts, missing_expected_paths, evidence,
+               rebuild, hardware
         FROM snapshots
         WHERE project_id = $1 AND run_id = ANY($2)
         "#,
@@ -153,6 +156,8 @@ pub async fn list(
             observed_artifacts: array(row.observed_artifacts),
             missing_expected_paths: array(row.missing_expected_paths),
             evidence: array(row.evidence),
+            rebuild: row.rebuild.and_then(|rebuild| serde_json::from_value(rebuild).ok()),
+            hardware: row.hardware.and_then(|hardware| serde_json::from_value(hardware).ok()),
             files: files.extract_if(.., |(run_id, _)| *run_id == row.run_id).map(|(_, file)| file).collect(),
         };
         (row.run_id, snapshot)

@@ -58,7 +58,8 @@ async fn a_foreign_run_and_one_that_never_was_get_the_same_answer() {
         let mut answers = Vec::new();
         for run in [foreign.id.as_str(), "0193e9a0-0000-7000-8000-000000000000", "exp999"] {
             let body = body_of(method, path).unwrap_or_default();
-            let path = path.replace("{run}", run).replace("{stream}", "stdout?offset=0&from=0");
+            let path =
+                path.replace("{run}", run).replace("{stream}", "stdout?offset=0&from=0").replace("{*name}", "loss");
             let answer = world.app.api_raw(&world.foreign.key, method, &path, body).await;
             answers.push((answer.status, answer.text()));
         }

@@ -135,6 +135,9 @@ fn the_paths_that_clients_use_are_in_the_url_table() {
         paths::RUN_COUNT.to_owned(),
         paths::run("{run}"),
         paths::run_details("{run}"),
+        paths::run_log("{run}", "{stream}"),
+        paths::run_heartbeat("{run}"),
+        paths::run_series("{run}"),
         paths::content(&digest).replace(&digest.hex(), "{sha256}"),
     ] {
         assert!(table.contains(&format!("\"{path}\"")), "{path}");

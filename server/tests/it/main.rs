@@ -24,6 +24,7 @@ mod provider_sign_in;
 mod providers;
 mod published_client;
 mod runs;
+mod series;
 mod stores;
 mod team;
 mod tokens;

@@ -113,11 +113,16 @@ async fn a_server_that_migrated_leaves_no_lock_and_no_setting_behind() {
 }
 
 /// What belongs to a run, each with a row of the least that it needs: run `$1`, project `$2`.
-const BELONGS_TO_A_RUN: [(&str, &str); 7] = [
+const BELONGS_TO_A_RUN: [(&str, &str); 13] = [
     (
         "artifacts",
         "INSERT INTO artifacts (id, run_id, project_id, position, kind, size_bytes, content_type, sha256)
          VALUES (gen_random_uuid(), $1, $2, 0, 'other', 0, 'text/plain', decode(repeat('ab', 32), 'hex'))",
+    ),
+    (
+        "log_chunks",
+        "INSERT INTO log_chunks (run_id, project_id, stream, start_byte, end_byte, bytes)
+         VALUES ($1, $2, 'stdout', 0, 1, 'x')",
     ),
     (
         "logs",
@@ -137,6 +142,15 @@ const BELONGS_TO_A_RUN: [(&str, &str); 7] = [
         "results",
         "INSERT INTO results (run_id, project_id, position, kind, name, value) VALUES ($1, $2, 0, 'scalar', 'loss', '1')",
     ),
+    ("run_series", "INSERT INTO run_series (run_id, project_id) VALUES ($1, $2)"),
+    ("series", "INSERT INTO series (run_id, project_id, name) VALUES ($1, $2, 'loss')"),
+    (
+        "series_chunks",
+        "INSERT INTO series_chunks (run_id, project_id, name, number, point_count, points, summary)
+         VALUES ($1, $2, 'loss', 0, 1, '', '')",
+    ),
+    ("series_sources", "INSERT INTO series_sources (run_id, project_id, source, next_index) VALUES ($1, $2, 'm', 0)"),
+    ("series_tails", "INSERT INTO series_tails (run_id, project_id, points) VALUES ($1, $2, '')"),
     (
         "snapshot_files",
         "INSERT INTO snapshot_files (run_id, project_id, position, kind, path, size_bytes, sha256)

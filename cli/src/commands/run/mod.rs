@@ -1,53 +1,64 @@
 //! `otrace run`: records why a command is run, runs it, and records what came of it.
 //!
 //! The order is the point. Nothing happens before the run is known and, where asked for, approved
-//! ([`requested`]); the command does not start before the server has a record of it; and once it has
-//! ended, nothing that goes wrong on our side changes its exit code ([`sending`]).
+//! ([`requested`]); the command does not start before the spool and the server have a record of it
+//! ([`registering`]), while it runs nothing waits for the network ([`pulse`]), and once it has ended,
+//! nothing that goes wrong on our side changes its exit code ([`sending`]).
 
+mod pulse;
+mod registering;
 mod requested;
 mod sending;
 mod summary;
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use nix::sys::signal::Signal;
-use otrace_wire::{CreateRun, ExperimentId, Run, RunOutcome, RunStatus};
+use futures_util::future::maybe_done;
+use otrace_wire::{ExperimentId, Snapshot};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::args::{CredentialArgs, RunArgs};
 use crate::capture::artifacts::Kept;
-use crate::capture::expected::{self, Declared};
+use crate::capture::expected::Declared;
 use crate::capture::machine;
-use crate::capture::snapshot::{self, Beginning};
+use crate::capture::snapshot::{Beginning, State};
 use crate::child::{self, Ended, Launch};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::run_spec::{RunSpec, file, preview};
 use crate::settings::Settings;
 use crate::signals::Guard;
+use crate::spool::records::{Asked, Configs, Content, Started};
+use crate::spool::{Locked, Spool, gather};
 use crate::workspace::{TRACE_DIR, Workspace};
 use crate::{clock, printer, prompts};
+use registering::Registered;
 use requested::Requested;
 use sending::Background;
 
-/// How long the server is waited for once somebody has interrupted us.
-const LAST_REQUEST: Duration = Duration::from_secs(2);
-
-/// A run that the server has a record of.
-#[derive(Clone)]
+/// A run whose command is about to start.
 struct Session {
-    client: Client,
     settings: Settings,
     workspace: Workspace,
     spec: RunSpec,
+    /// The run's id. The spool's, unless the server is of another make.
     id: Uuid,
-    experiment: ExperimentId,
     /// What its files in `.trace/` are called: after the experiment, if no other run has that name.
     name: String,
+    /// Nothing where no server was asked.
+    online: Option<Online>,
+    /// What `otrace sync` goes on from, should we come to no end.
+    spooled: Locked,
+}
+
+/// A run that the server has a record of.
+struct Online {
+    client: Client,
+    experiment: ExperimentId,
 }
 
 /// Does all of it, and answers with the command's own exit code.
@@ -59,22 +70,27 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
         approve(&requested.spec, &workspace)?;
     }
     let settings = Settings::load(&CredentialArgs::default(), &workspace)?;
-    let client = Client::new(&settings)?;
+    let client = if args.offline { None } else { Some(Client::new(&settings)?) };
     workspace.prepare()?;
     let python = tokio::spawn(machine::python_version());
     let id = Uuid::now_v7();
     let mut guard = Guard::install().map_err(|error| Error::new(format!("could not prepare for signals: {error}")))?;
-    let (run, client, beginning) = tokio::select! {
-        registered = register(&client, &settings, &workspace, &requested.spec, id) => registered?,
-        signal = guard.stop() => return Ok(interrupted(&client, &workspace, id, signal).await),
+    let asked = registering::ask(&requested.spec, &workspace, &settings, id, args.offline);
+    let spooled = Spool::of(&workspace).begin(id, &asked)?;
+    let registered = tokio::select! {
+        registered = registering::register(client.as_ref(), &settings, &workspace, &asked) => registered,
+        signal = guard.stop() => {
+            return Ok(registering::interrupted(client.as_ref(), &workspace, &spooled, signal).await);
+        }
     };
+    let Registered { online, id, beginning } = registered.inspect_err(|_| spooled.remove())?;
     save_spec(&requested);
-    let experiment = run.experiment_id;
-    let claimed = workspace.claim_name(experiment, run.id);
-    let name = claimed.as_ref().map_or_else(|_| experiment.to_string(), Clone::clone);
-    let session = Session { client, settings, workspace, spec: requested.spec, id: run.id, experiment, name };
+    let label = label(online.as_ref(), id);
+    let claimed = workspace.claim_name(&label, id);
+    let name = claimed.as_ref().map_or_else(|_| label, Clone::clone);
+    let session = Session { settings, workspace, spec: requested.spec, id, name, online, spooled };
     let recorded = match claimed {
-        Ok(_) => session.record(beginning, python, &mut guard).await,
+        Ok(_) => session.record(beginning, python, &asked, &mut guard).await,
         Err(error) => {
             beginning.discard();
             Err(error)
@@ -102,59 +118,6 @@ fn approve(spec: &RunSpec, workspace: &Workspace) -> Result<()> {
     Err(Error::new("run cancelled."))
 }
 
-/// Has the server record the run, while git is asked what it will run on. The client that it gives is
-/// the run's own.
-async fn register(
-    client: &Client,
-    settings: &Settings,
-    workspace: &Workspace,
-    spec: &RunSpec,
-    id: Uuid,
-) -> Result<(Run, Client, Beginning)> {
-    let request = CreateRun {
-        id: Some(id),
-        working_directory: Some(workspace.path_text()),
-        parent: workspace.active_experiment().map(|run| run.to_string()),
-        recorder: Some(concat!("otrace ", env!("CARGO_PKG_VERSION")).to_owned()),
-        ..spec.to_wire()
-    };
-    let create = async {
-        check_project(client, settings).await?;
-        client.create_run(&request).await
-    };
-    let (created, beginning) = tokio::join!(create, snapshot::begin(workspace, id));
-    match created {
-        Ok((run, client)) => Ok((run, client, beginning)),
-        Err(error) => {
-            beginning.discard();
-            Err(error.context("could not create the run on the server; the command was not started."))
-        }
-    }
-}
-
-/// Ends it before the command has started, as the signal would have ended us.
-async fn interrupted(client: &Client, workspace: &Workspace, id: Uuid, signal: Signal) -> ExitCode {
-    printer::error(&Error::new("interrupted; the command was not started"));
-    snapshot::discard(workspace, id);
-    // The server may have recorded the run all the same; if it has not, there is nothing to end.
-    let _ = tokio::time::timeout(LAST_REQUEST, client.update_run(id, &broken_off())).await;
-    u8::try_from(128 + signal as i32).map_or(ExitCode::FAILURE, ExitCode::from)
-}
-
-/// The recording broke off for a reason of ours.
-fn broken_off() -> RunOutcome {
-    RunOutcome { status: Some(RunStatus::CaptureFailed), finished_at: Some(clock::now()), ..RunOutcome::default() }
-}
-
-/// A run in the wrong project can't be moved to the right one later.
-async fn check_project(client: &Client, settings: &Settings) -> Result<()> {
-    if settings.project_id.is_none() {
-        return Ok(());
-    }
-    let project = client.whoami().await?.project;
-    settings.other_project(&project).map_or(Ok(()), |told| Err(Error::new(told)))
-}
-
 fn save_spec(requested: &Requested) {
     if !requested.is_new {
         return;
@@ -165,69 +128,132 @@ fn save_spec(requested: &Requested) {
     }
 }
 
+/// What a run is called: by its number, or, before it has one, by the end of its id, as the beginning is
+/// the time and the same for all runs of a minute.
+fn label(online: Option<&Online>, id: Uuid) -> String {
+    let Some(online) = online else {
+        let id = id.simple().to_string();
+        return format!("offline-{}", &id[id.len() - 8..]);
+    };
+    online.experiment.to_string()
+}
+
 impl Session {
     /// From the record on the server to its completion.
     async fn record(
         &self,
         beginning: Beginning,
         python: JoinHandle<Option<String>>,
+        asked: &Asked,
         guard: &mut Guard,
     ) -> Result<ExitCode> {
-        let state = beginning.complete(&self.workspace, &self.name)?;
+        let state = beginning.of_command(&self.spec.command).complete(&self.workspace, &self.name)?;
         // The command may well change its own configuration.
-        let configs = self.keep(&[(Declared::Config, self.spec.config_paths.as_slice())]);
-        let background = Background::start(self, &state, python);
-        printer::line(format_args!("Experiment {} started\n", self.experiment));
-        let ended = child::run(self.launch(), guard).await?;
+        let declared = [(Declared::Config, self.spec.config_paths.as_slice())];
+        let configs = gather::keep(&self.workspace, &self.name, &declared);
+        let started = self.started(&configs);
+        self.keep_started(&state, &started)?;
+        let background = Background::start(self, &state, python, &asked.declared_paths(), &started.started_at);
+        printer::line(format_args!("Experiment {} started\n", self.label()));
+        let mut gathering = pin!(maybe_done(state.settle()));
+        let ended = self.run_command(guard, &state, &started, gathering.as_mut()).await?;
         if ended.stdout.in_mid_line {
             printer::line("");
         }
         if let Some(error) = &ended.not_started {
             printer::error(error);
         }
+        self.keep_end(&ended);
         // Whatever happens to us from here on, the command has ended as it has.
-        let sending = AssertUnwindSafe(Box::pin(self.send(&state, configs, &ended, background))).catch_unwind();
+        let sending = self.send(&state, configs, &ended, &started.started_at, background, gathering.as_mut());
+        let sending = AssertUnwindSafe(Box::pin(sending)).catch_unwind();
+        let (label, kept) = (self.label(), format!("what was captured is kept in {TRACE_DIR}"));
         tokio::select! {
             sent = sending => {
                 if sent.is_err() {
                     printer::warning(format_args!(
-                        "a mistake in otrace: {} was not sent completely; what was captured is kept in {TRACE_DIR}",
-                        self.experiment
+                        "a mistake in otrace: {label} was not sent completely; {kept}"
                     ));
                 }
             }
             () = guard.stop_wanted() => printer::warning(format_args!(
-                "interrupted: {} was not sent completely; what was captured is kept in {TRACE_DIR}",
-                self.experiment
+                "interrupted: {label} was not sent completely; {kept}, and `otrace sync` sends the rest"
             )),
         }
         Ok(exit_code(&ended))
     }
 
-    fn launch(&self) -> Launch<'_> {
-        let logs = self.workspace.trace_dir().join("logs");
-        Launch {
-            command: &self.spec.command,
-            directory: self.workspace.root(),
-            environment: [("TRACE_RUN_ID", self.id.to_string()), ("TRACE_EXPERIMENT_ID", self.experiment.to_string())],
-            stdout_log: self.workspace.stdout_log(&self.name),
-            stderr_log: logs.join(format!("{}.stderr.log", self.name)),
+    /// What is known of it before the command starts, besides what it runs on.
+    fn started(&self, configs: &Kept) -> Started {
+        Started {
+            run: self.id,
+            name: self.name.clone(),
+            experiment: self.online.as_ref().map(|online| online.experiment),
+            run_token: self.online.as_ref().and_then(|online| online.client.run_token()),
+            started_at: clock::now(),
+            snapshot: Snapshot::default(),
+            configs: Configs::of(configs),
+            contents: Content::all_of(&self.workspace, &configs.copies),
         }
     }
 
-    /// Copies the files that declared paths come to.
-    fn keep(&self, declared: &[(Declared, &[String])]) -> Kept {
-        let folder = self.workspace.trace_dir().join("artifacts").join(&self.name);
-        declared.iter().fold(Kept::default(), |kept, (declared, paths)| {
-            let found = expected::expand(&self.workspace, *declared, paths);
-            kept.merge(Kept::keep(&self.workspace, &folder, found))
-        })
+    /// Keeps that, and what is known by now of what it runs on.
+    fn keep_started(&self, state: &State, started: &Started) -> Result<()> {
+        let mut started = started.clone();
+        started.snapshot = state.to_wire(&self.workspace, None);
+        started.contents.extend(Content::all_of(&self.workspace, &state.files()));
+        self.spooled.write_started(&started)
+    }
+
+    /// Runs the command, and keeps what is captured beside it, should we not see its end.
+    async fn run_command(
+        &self,
+        guard: &mut Guard,
+        state: &State,
+        started: &Started,
+        gathering: impl Future<Output = ()>,
+    ) -> Result<Ended> {
+        let mut running = pin!(child::run(self.launch(), guard, |pid| self.spooled.note_child(pid)));
+        tokio::select! {
+            ended = &mut running => return ended,
+            () = gathering => {}
+        }
+        if let Err(error) = self.keep_started(state, started) {
+            printer::warning(error);
+        }
+        running.await
+    }
+
+    fn launch(&self) -> Launch<'_> {
+        let experiment = self.online.as_ref().map(|online| online.experiment.to_string());
+        let metrics = self.workspace.metrics_file(&self.name).to_string_lossy().into_owned();
+        Launch {
+            command: &self.spec.command,
+            directory: self.workspace.root(),
+            environment: vec![
+                ("TRACE_RUN_ID", Some(self.id.to_string())),
+                ("TRACE_EXPERIMENT_ID", experiment),
+                ("TRACE_METRICS", Some(metrics)),
+            ],
+            stdout_log: self.workspace.stdout_log(&self.name),
+            stderr_log: self.workspace.stderr_log(&self.name),
+        }
+    }
+
+    /// What the run is called for people.
+    fn label(&self) -> String {
+        self.online.as_ref().map_or_else(|| self.name.clone(), |online| online.experiment.to_string())
     }
 
     /// The server should not wait for more.
     async fn give_up(&self) {
-        if let Err(error) = self.client.update_run(self.id, &broken_off()).await {
-            printer::warning(error);
+        let told = match &self.online {
+            Some(online) => online.client.update_run(self.id, &registering::broken_off()).await,
+            None => Ok(()),
+        };
+        match told {
+            Ok(()) => self.spooled.remove(),
+            Err(error) => printer::warning(error),
         }
     }
 }

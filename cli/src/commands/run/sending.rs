@@ -1,15 +1,18 @@
-//! What is told to the server about a run once it exists.
+//! What is told to the server about a run whose command has ended.
 //!
 //! From here on nothing may change how the command ends for whoever called it: what cannot be sent is
-//! a warning, and stays in `.trace/`.
+//! a warning, and stays in the spool for `otrace sync`.
 
-use std::io::{BufWriter, Write as _};
-use std::path::PathBuf;
+use std::fs::File;
+use std::time::Duration;
 
-use otrace_wire::{Log, LogStream, RunDetails, RunOutcome, RunStatus, Snapshot};
+use otrace_wire::{RunDetails, RunOutcome};
+use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
-use super::{Session, summary};
+use super::pulse::Pulse;
+use super::summary::{self, Arrival};
+use super::{Online, Session};
 use crate::capture::artifacts::Kept;
 use crate::capture::expected::Declared;
 use crate::capture::snapshot::State;
@@ -17,76 +20,129 @@ use crate::capture::stored::StoredFile;
 use crate::capture::workspace_sync;
 use crate::child::Ended;
 use crate::client::SyncedWorkspace;
+use crate::commands::sync;
 use crate::error::{Error, Result};
-use crate::{clock, printer, private_files, upload};
+use crate::printer;
+use crate::spool::delivery::{self, Parcel};
+use crate::spool::gather;
+use crate::spool::records::{self, Captured, Content};
+use crate::spool::series::Sender;
 
-/// What is told while the command runs: it never waits for the network.
+/// How long a server that fails is waited for in all, now that somebody waits for us.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The same while the command runs.
+const PATIENCE_BESIDE: Duration = Duration::from_secs(30);
+/// How long the workspace's name is waited for.
+const SYNCING: Duration = Duration::from_secs(5);
+
+/// What is found out and told beside the command.
 pub(super) struct Background {
-    running: JoinHandle<Result<()>>,
-    sync: JoinHandle<(Option<String>, Result<SyncedWorkspace>)>,
+    python_version: oneshot::Receiver<Option<String>>,
+    sync: JoinHandle<Result<Option<SyncedWorkspace>>>,
+    pulse: Pulse,
 }
 
 /// What came of the background.
 struct Told {
     python_version: Option<String>,
     workspace: Option<SyncedWorkspace>,
+    /// What is still to be sent of them.
+    series: Sender,
 }
 
 impl Background {
-    /// Says that the command starts now, and from which workspace.
-    pub(super) fn start(session: &Session, state: &State, python: JoinHandle<Option<String>>) -> Self {
-        let outcome =
-            RunOutcome { status: Some(RunStatus::Running), started_at: Some(clock::now()), ..RunOutcome::default() };
-        let (client, id) = (session.client.clone(), session.id);
-        let running = tokio::spawn(async move { client.update_run(id, &outcome).await });
-        let client = session.client.clone();
+    /// Begins to tell that the command runs, what it prints and from which workspace. The declared paths
+    /// may hold series.
+    pub(super) fn start(
+        session: &Session,
+        state: &State,
+        python: JoinHandle<Option<String>>,
+        declared: &[String],
+        started_at: &str,
+    ) -> Self {
+        let (tell, python_version) = oneshot::channel();
+        let client = session.online.as_ref().map(|Online { client, .. }| client.patient(PATIENCE_BESIDE));
         let mut workspace = workspace_sync::describe(&session.workspace, state.git.as_ref());
         workspace.project_id.clone_from(&session.settings.project_id);
-        let sync = tokio::spawn(async move {
+        let sync = async move {
             workspace.python_version = python.await.unwrap_or_default();
-            let synced = client.sync_workspace(&workspace).await;
-            (workspace.python_version, synced)
-        });
-        Self { running, sync }
+            // Nobody is left to be told if the run was given up meanwhile.
+            let _ = tell.send(workspace.python_version.clone());
+            match client {
+                Some(client) => client.sync_workspace(&workspace).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let pulse = Pulse::start(session, declared, started_at);
+        Self { python_version, sync: tokio::spawn(sync), pulse }
     }
 
-    /// Waits for both. They have to be through before the run's end is told: a late "it runs" would
-    /// overwrite it.
+    /// Waits for all of it, though not for long.
     async fn settle(self) -> Told {
-        if let Err(error) = self.running.await.unwrap_or_else(|error| Err(lost(&error))) {
-            printer::warning(error.context("could not tell the server that the command started:"));
-        }
-        let (python_version, synced) = self.sync.await.unwrap_or_else(|error| (None, Err(lost(&error))));
-        let workspace = synced.map_err(|error| printer::warning(error.context("could not sync the workspace:"))).ok();
-        Told { python_version, workspace }
+        let (python_version, synced, series) =
+            tokio::join!(self.python_version, tokio::time::timeout(SYNCING, self.sync), self.pulse.stop());
+        let workspace = match synced {
+            Ok(synced) => synced.unwrap_or_else(|error| Err(lost(&error))),
+            Err(_) => Ok(None),
+        };
+        let workspace = workspace.unwrap_or_else(|error| {
+            // That the server is not there is told when what counts can't be sent.
+            if !error.is_unreachable() {
+                printer::warning(error.context("could not sync the workspace:"));
+            }
+            None
+        });
+        Told { python_version: python_version.unwrap_or_default(), workspace, series }
     }
 }
 
 impl Session {
-    /// Collects what the command left behind, sends everything, and says what came of it.
-    pub(super) async fn send(&self, state: &State, configs: Kept, ended: &Ended, background: Background) {
-        let (told, kept) = tokio::join!(background.settle(), self.collect());
-        let kept = configs.merge(kept);
-        let snapshot = self.snapshot(state, &kept, ended, told.python_version);
-        let files = files(state, &kept, ended);
-        let details = self.details(kept, ended, snapshot);
-        self.keep_details(&details);
-        if let Err(error) = self.workspace.set_active_experiment(self.experiment, self.id) {
+    /// Keeps how the command ended, and what it printed until then, before anything else can go wrong.
+    pub(super) fn keep_end(&self, ended: &Ended) {
+        for log in [&ended.stdout.log, &ended.stderr.log] {
+            // A disk that fails has been told by whoever wrote the log.
+            let _ = File::open(&log.path).and_then(|log| log.sync_data());
+        }
+        if let Err(error) = self.spooled.write_ended(&record(ended)) {
             printer::warning(error);
         }
-        let sent = self.transmit(details.clone(), &files, ended).await;
-        let slug = told.workspace.map(|workspace| workspace.project.slug);
-        summary::print(self, &state.summary(), ended, &details, slug.as_deref(), sent);
+    }
+
+    /// Collects what the command left behind, sends everything, and says what came of it.
+    pub(super) async fn send(
+        &self,
+        state: &State,
+        configs: Kept,
+        ended: &Ended,
+        started_at: &str,
+        background: Background,
+        gathering: impl Future<Output = ()>,
+    ) {
+        let (told, kept, ()) = tokio::join!(background.settle(), self.collect(), gathering);
+        let kept = configs.merge(kept);
+        let logs = [&ended.stdout.log, &ended.stderr.log];
+        let files: Vec<StoredFile> = gather::files(logs, &kept).cloned().chain(state.files()).collect();
+        let snapshot = state.to_wire(&self.workspace, told.python_version);
+        let details = gather::details(&self.workspace, kept, snapshot, logs, &ended.finished_at);
+        self.keep_captured(&details, &files);
+        if let Err(error) = self.workspace.set_active_experiment(&self.label(), self.id) {
+            printer::warning(error);
+        }
+        let is_sent = self.transmit(details.clone(), &files, told.series, &record(ended).outcome(started_at)).await;
+        let others = if is_sent { sync::finish_others(&self.workspace, &self.settings).await } else { Vec::new() };
+        let project_slug = told.workspace.map(|workspace| workspace.project.slug);
+        summary::print(self, &state.summary(), ended, &details, &Arrival { is_sent, project_slug, others });
     }
 
     /// Reads and copies files beside the network's thread: there may be many gigabytes of them.
     async fn collect(&self) -> Kept {
-        let session = self.clone();
+        let (workspace, name, spec) = (self.workspace.clone(), self.name.clone(), self.spec.clone());
         tokio::task::spawn_blocking(move || {
-            session.keep(&[
-                (Declared::Artifact, session.spec.expected_artifact_paths.as_slice()),
-                (Declared::Log, session.spec.expected_log_paths.as_slice()),
-            ])
+            let declared = [
+                (Declared::Artifact, spec.expected_artifact_paths.as_slice()),
+                (Declared::Log, spec.expected_log_paths.as_slice()),
+            ];
+            gather::keep(&workspace, &name, &declared)
         })
         .await
         .unwrap_or_else(|error| {
@@ -95,85 +151,44 @@ impl Session {
         })
     }
 
-    fn snapshot(&self, state: &State, kept: &Kept, ended: &Ended, python_version: Option<String>) -> Snapshot {
-        Snapshot {
-            stdout_log_path: Some(self.workspace.relative(&ended.stdout.log.path)),
-            stderr_log_path: Some(self.workspace.relative(&ended.stderr.log.path)),
-            observed_artifacts: kept.observed.clone(),
-            missing_expected_paths: kept.missing.clone(),
-            evidence: kept.evidence.clone(),
-            ..state.to_wire(&self.workspace, python_version)
-        }
-    }
-
-    fn details(&self, kept: Kept, ended: &Ended, snapshot: Snapshot) -> RunDetails {
-        let log = |stream, log: &StoredFile| Log {
-            stream,
-            path: Some(self.workspace.relative(&log.path)),
-            size_bytes: Some(log.wire_size()),
-            // What is empty need not be fetched by its hash.
-            text_content: (log.size == 0).then(String::new),
-            hash: (log.size > 0).then_some(log.digest),
-            created_at: Some(ended.finished_at.clone()),
-        };
-        RunDetails {
-            artifacts: kept.artifacts,
-            results: kept.results,
-            tables: kept.tables,
-            logs: vec![log(LogStream::Stdout, &ended.stdout.log), log(LogStream::Stderr, &ended.stderr.log)],
-            snapshot: Some(snapshot),
-        }
-    }
-
     /// Everything that was captured is on this machine before it is sent.
-    fn keep_details(&self, details: &RunDetails) {
-        let path = self.details_path();
-        let written = private_files::file(&path).map(BufWriter::new).and_then(|mut file| {
-            serde_json::to_writer(&mut file, details)?;
-            file.flush()
-        });
-        if let Err(error) = written {
-            printer::warning(Error::file("write", &path, &error));
+    fn keep_captured(&self, details: &RunDetails, files: &[StoredFile]) {
+        let contents = Content::all_of(&self.workspace, files);
+        let captured = Captured::of(&self.workspace, &self.name, contents);
+        let kept = gather::write_details(&self.workspace, &self.name, details);
+        if let Err(error) = kept.and_then(|()| self.spooled.write_captured(&captured)) {
+            printer::warning(error);
         }
     }
 
-    fn details_path(&self) -> PathBuf {
-        let snapshots = self.workspace.trace_dir().join("snapshots");
-        snapshots.join(format!("{}.details.json", self.name))
-    }
-
-    /// Contents first, then the details that name them, then the end of the run: whoever sees that
-    /// it has ended sees all of it. Says whether everything has arrived.
-    async fn transmit(&self, mut details: RunDetails, files: &[StoredFile], ended: &Ended) -> bool {
-        let unsent = upload::contents(&self.client, files).await;
-        unsent.leave_out_of(&mut details);
-        let detailed = self.client.put_details(self.id, &details).await;
-        let status = if ended.exit_code == 0 { RunStatus::Completed } else { RunStatus::Failed };
-        let outcome = RunOutcome {
-            status: Some(status),
-            exit_code: Some(ended.exit_code),
-            duration_seconds: Some(ended.duration.as_secs_f64()),
-            finished_at: Some(ended.finished_at.clone()),
-            ..RunOutcome::default()
+    /// Says whether everything has arrived. If so, the spool need not keep the run any more.
+    async fn transmit(&self, details: RunDetails, files: &[StoredFile], series: Sender, outcome: &RunOutcome) -> bool {
+        let Some(Online { client, experiment }) = &self.online else { return false };
+        let parcel = Parcel { details, files, series, outcome };
+        let Err(error) = delivery::deliver(&client.patient(PATIENCE), self.id, parcel).await else {
+            self.spooled.remove();
+            return true;
         };
-        let updated = self.client.update_run(self.id, &outcome).await;
-        let Some(error) = unsent.reason.or(detailed.err()).or(updated.err()) else { return true };
-        let (experiment, name) = (self.experiment, &self.name);
-        printer::warning(error.context(&format!("{experiment} was not sent completely:")));
+        let (name, error) = (&self.name, error.to_string());
+        let stop = if error.ends_with(['.', '!', '?']) { "" } else { "." };
         printer::warning(format_args!(
-            "its logs, files, diffs and results are kept in .trace/logs/{name}.*, \
-             .trace/artifacts/{name}/, .trace/snapshots/{name}.* and .trace/snapshots/{name}/"
+            "{experiment} was not sent completely: {error}{stop} `otrace sync` sends the rest; its logs, files, \
+             diffs and results are kept in .trace/logs/{name}.*, .trace/artifacts/{name}/, \
+             .trace/snapshots/{name}.* and .trace/snapshots/{name}/"
         ));
         false
+    }
+}
+
+fn record(ended: &Ended) -> records::Ended {
+    records::Ended {
+        exit_code: ended.exit_code,
+        duration_seconds: ended.duration.as_secs_f64(),
+        finished_at: ended.finished_at.clone(),
     }
 }
 
 /// A task of ours that has not come to its end.
 fn lost(error: &JoinError) -> Error {
     Error::new(format!("a mistake in otrace ended it ({error})"))
-}
-
-fn files(state: &State, kept: &Kept, ended: &Ended) -> Vec<StoredFile> {
-    let logs = [&ended.stdout.log, &ended.stderr.log].into_iter().filter(|log| log.size > 0);
-    logs.cloned().chain(kept.copies.iter().cloned()).chain(state.files()).collect()
 }

@@ -6,17 +6,20 @@ use super::Session;
 use crate::child::Ended;
 use crate::printer;
 
+/// How a run came to the server.
+pub(super) struct Arrival {
+    /// Whether all of it is there.
+    pub(super) is_sent: bool,
+    /// The project's name in URLs, if the server has told it.
+    pub(super) project_slug: Option<String>,
+    /// Other runs that were sent with it.
+    pub(super) others: Vec<String>,
+}
+
 /// Prints what was recorded, and where to look at it.
-pub(super) fn print(
-    session: &Session,
-    snapshot: &str,
-    ended: &Ended,
-    details: &RunDetails,
-    project_slug: Option<&str>,
-    sent: bool,
-) {
-    let experiment = session.experiment;
-    let saved = if sent { "saved" } else { "kept on this machine" };
+pub(super) fn print(session: &Session, snapshot: &str, ended: &Ended, details: &RunDetails, arrival: &Arrival) {
+    let label = session.label();
+    let saved = if arrival.is_sent { "saved" } else { "kept on this machine" };
     let status = if ended.exit_code == 0 { "completed" } else { "failed" };
     let state = details.snapshot.as_ref();
     let log = |path: Option<&String>| path.cloned().unwrap_or_default();
@@ -26,7 +29,7 @@ pub(super) fn print(
         .flat_map(|state| &state.missing_expected_paths)
         .filter_map(|missing| missing["path"].as_str())
         .collect();
-    printer::line(format_args!("Experiment {experiment} {saved}\n"));
+    printer::line(format_args!("Experiment {label} {saved}\n"));
     printer::line(format_args!("Intent: {}", session.spec.intent));
     printer::line(format_args!("Status: {status} (exit code {})", ended.exit_code));
     printer::line(format_args!("Command: {}", session.spec.command_line()));
@@ -41,8 +44,15 @@ pub(super) fn print(
     }
     printer::line(format_args!("Parsed results: {}", details.results.len()));
     printer::line(format_args!("Parsed tables: {}", details.tables.len()));
+    if !arrival.others.is_empty() {
+        printer::line(format_args!("Also sent: {}", arrival.others.join(", ")));
+    }
+    if session.online.is_none() {
+        printer::line("Recorded offline: `otrace sync` sends it.");
+        return;
+    }
     // The server leads `current` to the project that was looked at last.
-    let slug = project_slug.filter(|slug| !slug.is_empty()).unwrap_or("current");
+    let slug = arrival.project_slug.as_deref().filter(|slug| !slug.is_empty()).unwrap_or("current");
     let url = &session.settings.api_url;
-    printer::line(format_args!("Open: {url}/projects/{slug}/runs/{experiment}"));
+    printer::line(format_args!("Open: {url}/projects/{slug}/runs/{label}"));
 }

@@ -35,6 +35,8 @@ pub struct RunView {
     pub newer: Option<i32>,
     /// The number of the next older run.
     pub older: Option<i32>,
+    /// How many series it has.
+    pub series: i32,
 }
 
 /// The id of the run that is named so.
@@ -48,7 +50,8 @@ pub async fn show(app: &AppState, project_id: ProjectId, run: RunRef) -> Result<
     let id = store::runs::resolve(&mut connection, project_id, run).await?.ok_or(AppError::NotFound("Run"))?;
     let full = load_full(&mut connection, project_id, &[id]).await?.pop().ok_or(AppError::NotFound("Run"))?;
     let (newer, older) = store::run_list::neighbours(&mut connection, project_id, full.run.number).await?;
-    Ok(RunView { full, newer, older })
+    let series = store::series::count(&mut connection, project_id, id).await?;
+    Ok(RunView { full, newer, older, series })
 }
 
 /// The newest runs with a number below `before`, each with all that it left behind.

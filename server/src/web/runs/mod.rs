@@ -6,6 +6,7 @@ pub mod artifacts;
 pub mod code;
 pub mod list;
 pub mod logs;
+pub mod metrics;
 pub mod overview;
 pub mod raw;
 pub mod tables;
@@ -53,6 +54,7 @@ impl StatusView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RunTab {
     Overview,
+    Metrics,
     Logs,
     Artifacts,
     Tables,
@@ -126,13 +128,18 @@ fn tabs(base: &str, view: &RunView, tab: RunTab) -> Vec<HeaderTab> {
         count,
         is_current: this == tab,
     };
-    vec![
-        entry(RunTab::Overview, "", "Overview", None),
+    let mut tabs = vec![entry(RunTab::Overview, "", "Overview", None)];
+    if view.series > 0 || tab == RunTab::Metrics {
+        let count = (view.series > 0).then(|| format::count(view.series.into()));
+        tabs.push(entry(RunTab::Metrics, "/metrics", "Metrics", count));
+    }
+    tabs.extend([
         entry(RunTab::Logs, "/logs", "Logs", None),
         entry(RunTab::Artifacts, "/artifacts", "Artifacts", some(view.full.artifacts.len())),
         entry(RunTab::Tables, "/tables", "Tables", some(view.full.tables.len())),
         entry(RunTab::Code, "/code", "Code", None),
-    ]
+    ]);
+    tabs
 }
 
 /// `1 h 12 m`, or `38 min so far` while it runs.

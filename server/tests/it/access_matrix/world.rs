@@ -93,7 +93,11 @@ impl World {
         let run = if method == "GET" { self.shared_run.clone() } else { self.run_for(pattern).await };
         let session = if Caller::PEOPLE.contains(&caller) { self.session(caller).await } else { None };
         let mut path = pattern.replace("{slug}", &self.mine.slug).replace("{position}", "0");
-        path = path.replace("{*unknown}", "nothing/here").replace("{*path}", "trace.css").replace("{*rest}", "runs");
+        path = path
+            .replace("{*unknown}", "nothing/here")
+            .replace("{*path}", "trace.css")
+            .replace("{*rest}", "runs")
+            .replace("{*name}", "loss");
         path =
             path.replace("{sha256}", &hex(b"content")).replace("{run}", &run.id).replace("{artifact}", &run.artifact);
         path = path.replace("{provider}", "google");
@@ -294,6 +298,7 @@ pub fn body_of(method: &str, path: &str) -> Option<String> {
         ("PATCH", "/v1/runs/{run}") => json!({"status": "running"}),
         ("PUT", "/v1/runs/{run}/details") => json!({"results": []}),
         ("POST", "/v1/runs/{run}/evidence") => json!({"evidence": []}),
+        ("POST", "/v1/runs/{run}/series") => json!({"batches": []}),
         ("POST", "/v1/device/code") => json!({"client": "otrace", "machine": "laptop"}),
         ("POST", "/v1/device/token") => json!({"device_code": "trd_unknown"}),
         ("POST", "/v1/keys/revoke") => json!({"token": "trc_unknown"}),

@@ -1,0 +1,158 @@
+//! What is captured while the command runs: whatever would delay its start, and does not change by it.
+//!
+//! Each part has an end of its own, so that a slow disk or a Python that hangs costs that part alone.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use otrace_wire::details::Hardware;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::capture::bundle::{self, Bundle};
+use crate::capture::dependencies::{self, Packages};
+use crate::capture::git::GitFacts;
+use crate::capture::machine;
+use crate::capture::submodules::{self, Found};
+use crate::capture::untracked::{Listed, Untracked};
+use crate::workspace::Workspace;
+
+/// Once the command has ended, so long is waited for what is not there yet.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a copy that was told to stop is waited for.
+const LAST_COPY: Duration = Duration::from_secs(1);
+
+/// All of it.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// What the repository's remotes don't have.
+    pub history: History,
+    /// The files that git does not know; nothing where they could not be listed.
+    pub untracked: Option<Untracked>,
+    /// Whether the command runs with the Python whose packages are listed.
+    pub is_python_used: bool,
+    /// What is installed; nothing where there is no Python, or it did not tell.
+    pub packages: Option<Packages>,
+    /// What the machine has to compute with.
+    pub hardware: Hardware,
+}
+
+/// What the repository's remotes don't have.
+#[derive(Debug, Default)]
+pub struct History {
+    /// Its own commits.
+    pub bundle: Bundle,
+    /// Its submodules.
+    pub submodules: Vec<Found>,
+    /// Whether it keeps files elsewhere, with Git LFS.
+    pub uses_lfs: bool,
+}
+
+/// It, being gathered. Dropped, it stops.
+#[derive(Debug)]
+pub struct Gathering {
+    history: oneshot::Receiver<History>,
+    untracked: Option<oneshot::Receiver<Untracked>>,
+    is_python_used: bool,
+    packages: AbortOnDropHandle<Option<Packages>>,
+    hardware: AbortOnDropHandle<Hardware>,
+    stop: Stop,
+}
+
+/// Tells the copying to stop when nobody wants it any more.
+#[derive(Debug, Default)]
+struct Stop(Arc<AtomicBool>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Gathering {
+    /// Starts all of it. `folder` is the run's own, below the one that runs share.
+    pub fn start(
+        workspace: &Workspace,
+        command: &[String],
+        git: Option<&GitFacts>,
+        listed: Option<Listed>,
+        folder: &Path,
+    ) -> Self {
+        let shared = workspace.trace_dir().join("snapshots");
+        let stop = Stop::default();
+        let (root, bundles, facts) = (workspace.root().to_path_buf(), shared.join("bundles"), git.cloned());
+        let history =
+            on_a_thread("git", move || facts.map(|facts| history(&root, &facts, &bundles)).unwrap_or_default());
+        let untracked = listed.map(|listed| {
+            let (contents, stop) = (shared.join("contents"), Arc::clone(&stop.0));
+            on_a_thread("untracked", move || listed.copy(&contents, &stop))
+        });
+        let interpreter = dependencies::interpreter(command, workspace.root());
+        let is_python_used = interpreter.as_ref().is_some_and(|interpreter| interpreter.is_used);
+        let (root, target) = (workspace.root().to_path_buf(), folder.join("packages.txt"));
+        let packages = async move { dependencies::packages(&interpreter?.path, &root, target).await };
+        Self {
+            history,
+            untracked,
+            is_python_used,
+            packages: AbortOnDropHandle::new(tokio::spawn(packages)),
+            hardware: AbortOnDropHandle::new(tokio::spawn(machine::hardware())),
+            stop,
+        }
+    }
+
+    /// Waits for all of it, though not for ever.
+    pub async fn finish(self) -> Gathered {
+        let Self { history, untracked, is_python_used, packages, hardware, stop } = self;
+        let untracked = async {
+            let mut copying = untracked?;
+            if let Ok(copied) = timeout(PATIENCE, &mut copying).await {
+                return copied.ok();
+            }
+            stop.0.store(true, Ordering::Relaxed);
+            timeout(LAST_COPY, copying).await.ok()?.ok()
+        };
+        let (history, untracked, packages, hardware) = tokio::join!(
+            timeout(PATIENCE, history),
+            untracked,
+            timeout(PATIENCE, packages),
+            timeout(PATIENCE, hardware),
+        );
+        Gathered {
+            history: history.ok().and_then(Result::ok).unwrap_or_else(History::unfinished),
+            untracked,
+            is_python_used,
+            packages: packages.ok().and_then(Result::ok).flatten(),
+            hardware: hardware.ok().and_then(Result::ok).unwrap_or_default(),
+        }
+    }
+}
+
+impl History {
+    fn unfinished() -> Self {
+        Self { bundle: Bundle::LeftOut("there was no time to pack them"), ..Self::default() }
+    }
+}
+
+fn history(root: &Path, facts: &GitFacts, bundles: &Path) -> History {
+    let bundle = match &facts.commit {
+        Some(commit) => bundle::make(root, commit, facts.branch.as_deref(), bundles),
+        None => Bundle::NotNeeded,
+    };
+    let top: PathBuf = facts.top.clone().unwrap_or_else(|| root.to_path_buf());
+    let attributes = std::fs::read_to_string(top.join(".gitattributes")).unwrap_or_default();
+    let submodules = submodules::list(&top, &facts.changed_submodules);
+    History { bundle, submodules, uses_lfs: attributes.contains("filter=lfs") }
+}
+
+/// What does not come back, because there is no thread for it, is as good as what takes too long.
+fn on_a_thread<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+    let (done, outcome) = oneshot::channel();
+    // Not one of the runtime's threads: those are waited for, and hold the file system for the others.
+    let _ = thread::Builder::new().name(name.to_owned()).spawn(move || done.send(work()).ok());
+    outcome
+}

@@ -1,0 +1,117 @@
+//! The run, recorded before its command starts: in the spool, and on the server.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use otrace_wire::{CreateRun, RunOutcome, RunStatus};
+use uuid::Uuid;
+
+use super::Online;
+use crate::capture::snapshot::{self, Beginning};
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::run_spec::RunSpec;
+use crate::settings::Settings;
+use crate::spool::Locked;
+use crate::spool::records::Asked;
+use crate::workspace::Workspace;
+use crate::{clock, printer};
+
+/// How long the server is waited for once somebody has interrupted us.
+const LAST_REQUEST: Duration = Duration::from_secs(2);
+
+/// A run that is on record.
+pub(super) struct Registered {
+    /// Nothing where no server was asked.
+    pub(super) online: Option<Online>,
+    /// The run's id, as the server has it.
+    pub(super) id: Uuid,
+    /// What it will run on.
+    pub(super) beginning: Beginning,
+}
+
+/// The request for the run. One that is sent later says when it was made.
+pub(super) fn ask(spec: &RunSpec, workspace: &Workspace, settings: &Settings, id: Uuid, is_offline: bool) -> Asked {
+    let recorded_at = clock::now();
+    let request = CreateRun {
+        id: Some(id),
+        working_directory: Some(workspace.path_text()),
+        parent: workspace.active_experiment().map(|run| run.to_string()),
+        recorder: Some(concat!("otrace ", env!("CARGO_PKG_VERSION")).to_owned()),
+        created_at: is_offline.then(|| recorded_at.clone()),
+        ..spec.to_wire()
+    };
+    let server = (!is_offline).then(|| settings.api_url.clone());
+    Asked { request, recorded_at, server, project_id: settings.project_id.clone() }
+}
+
+/// Has the server record the run, while git is asked what it will run on. The client that it gives is
+/// the run's own.
+pub(super) async fn register(
+    client: Option<&Client>,
+    settings: &Settings,
+    workspace: &Workspace,
+    asked: &Asked,
+) -> Result<Registered> {
+    let id = asked.request.id.unwrap_or_default();
+    let Some(client) = client else {
+        return Ok(Registered { online: None, id, beginning: snapshot::begin(workspace, id).await });
+    };
+    let create = async {
+        check_project(client, settings).await?;
+        client.create_run(&asked.request).await
+    };
+    let (created, beginning) = tokio::join!(create, snapshot::begin(workspace, id));
+    match created {
+        Ok((run, client)) => {
+            let online = Some(Online { client, experiment: run.experiment_id });
+            Ok(Registered { online, id: run.id, beginning })
+        }
+        Err(error) => {
+            beginning.discard();
+            let offline = "Start it with `otrace-server`, set TRACE_API_URL to where it is, \
+                           or add --offline to `otrace run`: then `otrace sync` sends the run later.";
+            let error = if error.is_unreachable() { error.with_hint(offline) } else { error };
+            Err(error.context("could not create the run on the server; the command was not started."))
+        }
+    }
+}
+
+/// Ends it before the command has started, as the signal would have ended us.
+pub(super) async fn interrupted(
+    client: Option<&Client>,
+    workspace: &Workspace,
+    spooled: &Locked,
+    signal: Signal,
+) -> ExitCode {
+    printer::error(&Error::new("interrupted; the command was not started"));
+    let id = spooled.entry().id;
+    snapshot::discard(workspace, id);
+    // The server may have recorded the run all the same; if it has not, there is nothing to end.
+    let is_told = match client {
+        Some(client) => {
+            let told = tokio::time::timeout(LAST_REQUEST, client.update_if_known(id, &broken_off())).await;
+            matches!(told, Ok(Ok(_)))
+        }
+        None => true,
+    };
+    if is_told {
+        spooled.remove();
+    }
+    u8::try_from(128 + signal as i32).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// The recording broke off for a reason of ours.
+pub(super) fn broken_off() -> RunOutcome {
+    RunOutcome { status: Some(RunStatus::CaptureFailed), finished_at: Some(clock::now()), ..RunOutcome::default() }
+}
+
+/// A run in the wrong project can't be moved to the right one later.
+async fn check_project(client: &Client, settings: &Settings) -> Result<()> {
+    if settings.project_id.is_none() {
+        return Ok(());
+    }
+    let project = client.whoami().await?.project;
+    settings.other_project(&project).map_or(Ok(()), |told| Err(Error::new(told)))
+}

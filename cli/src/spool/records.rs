@@ -1,0 +1,196 @@
+//! What the spool knows of a run: one file for each step of its life.
+
+use std::fs::File;
+use std::io::{self, BufReader};
+
+use otrace_wire::{Artifact, CreateRun, ExperimentId, RunDetails, RunOutcome, RunStatus, Sha256Digest, Snapshot};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::capture::artifacts::Kept;
+use crate::capture::stored::StoredFile;
+use crate::error::{Error, Result};
+use crate::workspace::Workspace;
+
+/// `run.json`: the run, before the server is asked for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Asked {
+    /// The request for it.
+    pub request: CreateRun,
+    /// When it was made, RFC 3339.
+    pub recorded_at: String,
+    /// The server that was asked. Nothing: none, as whoever ran it wished.
+    pub server: Option<String>,
+    /// The project that it is meant for, if that was said.
+    pub project_id: Option<String>,
+}
+
+/// `started.json`: the run, at the moment before its command starts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the run's own name of that time")]
+pub struct Started {
+    /// The run's id on the server, which is the spool's unless the server is of another make.
+    pub run: Uuid,
+    /// What its files in `.trace/` are called.
+    pub name: String,
+    /// Its number on the server. Nothing where none was asked.
+    pub experiment: Option<ExperimentId>,
+    /// What opens this run alone.
+    pub run_token: Option<String>,
+    /// When the command started, RFC 3339.
+    pub started_at: String,
+    /// What it runs on.
+    pub snapshot: Snapshot,
+    /// Its configs.
+    pub configs: Configs,
+    /// Our copies of what the snapshot and the configs name.
+    pub contents: Vec<Content>,
+}
+
+/// The configs that were kept.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Configs {
+    artifacts: Vec<Artifact>,
+    observed: Vec<Value>,
+    missing: Vec<Value>,
+}
+
+/// `created.json`: a run that the server was asked for later.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Created {
+    /// The run's id on the server.
+    pub run: Uuid,
+    /// Its number there.
+    pub experiment: ExperimentId,
+    /// What opens this run alone.
+    pub run_token: Option<String>,
+}
+
+/// `ended.json`: how the command ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ended {
+    /// Its exit code; 128 + n after signal n.
+    pub exit_code: i32,
+    /// How long it ran.
+    pub duration_seconds: f64,
+    /// When it ended, RFC 3339.
+    pub finished_at: String,
+}
+
+/// `captured.json`: all that there is to send.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Captured {
+    /// Where the run's details are, from the workspace on.
+    pub details: String,
+    /// The contents that they name.
+    pub contents: Vec<Content>,
+}
+
+/// One of our copies.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Content {
+    /// Where it is, from the workspace on.
+    pub path: String,
+    /// The SHA-256 of it.
+    pub hash: Sha256Digest,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+}
+
+impl Asked {
+    /// The paths that may hold series.
+    pub fn declared_paths(&self) -> Vec<String> {
+        let CreateRun { expected_artifact_paths, expected_log_paths, .. } = &self.request;
+        expected_artifact_paths.iter().chain(expected_log_paths).cloned().collect()
+    }
+}
+
+impl Started {
+    /// What the run is called.
+    pub fn label(&self) -> String {
+        self.experiment.map_or_else(|| self.name.clone(), |experiment| experiment.to_string())
+    }
+}
+
+impl Captured {
+    /// What there is to send, now that it is on disk.
+    pub fn of(workspace: &Workspace, name: &str, contents: Vec<Content>) -> Self {
+        Self { details: workspace.relative(&workspace.details_file(name)), contents }
+    }
+
+    /// The run's details. They too are read from nowhere but `.trace/`.
+    pub fn read_details(&self, workspace: &Workspace) -> Result<RunDetails> {
+        let path = workspace.root().join(&self.details);
+        let failed = |error: io::Error| Error::file("read", &path, &error);
+        let real = path.canonicalize().map_err(failed)?;
+        if !real.starts_with(workspace.trace_dir()) {
+            return Err(failed(io::ErrorKind::PermissionDenied.into()));
+        }
+        let file = BufReader::new(File::open(real).map_err(failed)?);
+        serde_json::from_reader(file).map_err(|error| failed(error.into()))
+    }
+}
+
+impl Configs {
+    /// What is to be remembered of them.
+    pub fn of(kept: &Kept) -> Self {
+        let Kept { artifacts, observed, missing, .. } = kept;
+        Self { artifacts: artifacts.clone(), observed: observed.clone(), missing: missing.clone() }
+    }
+
+    /// What was remembered. Their copies are among the run's contents.
+    pub fn into_kept(self) -> Kept {
+        let Self { artifacts, observed, missing } = self;
+        Kept { artifacts, observed, missing, ..Kept::default() }
+    }
+}
+
+impl Content {
+    /// These files of ours.
+    pub fn all_of<'a>(workspace: &Workspace, files: impl IntoIterator<Item = &'a StoredFile>) -> Vec<Self> {
+        let content =
+            |file: &StoredFile| Self { path: workspace.relative(&file.path), hash: file.digest, size_bytes: file.size };
+        files.into_iter().map(content).collect()
+    }
+
+    /// The file, if it is still there. Nothing outside of `.trace/` is ever sent by its name alone.
+    pub fn to_file(&self, workspace: &Workspace) -> Option<StoredFile> {
+        let path = workspace.root().join(&self.path).canonicalize().ok()?;
+        let is_ours = path.starts_with(workspace.trace_dir()) && path.is_file();
+        is_ours.then_some(StoredFile { path, digest: self.hash, size: self.size_bytes })
+    }
+}
+
+impl Ended {
+    /// The run's end, as it is told.
+    pub fn outcome(&self, started_at: &str) -> RunOutcome {
+        RunOutcome {
+            status: Some(if self.exit_code == 0 { RunStatus::Completed } else { RunStatus::Failed }),
+            exit_code: Some(self.exit_code),
+            duration_seconds: Some(self.duration_seconds),
+            started_at: Some(started_at.to_owned()),
+            finished_at: Some(self.finished_at.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_lies_in_our_folder_is_sent() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let workspace = Workspace::at(&folder.path().canonicalize().expect("a path"));
+        workspace.prepare().expect("prepared");
+        let content = |path: &str| Content { path: path.to_owned(), hash: Sha256Digest::new([0; 32]), size_bytes: 1 };
+        std::fs::write(folder.path().join(".trace/logs/a.log"), "a").expect("written");
+        std::fs::write(folder.path().join("secret"), "b").expect("written");
+        std::os::unix::fs::symlink("../../secret", folder.path().join(".trace/logs/link")).expect("linked");
+        assert!(content(".trace/logs/a.log").to_file(&workspace).is_some());
+        for path in ["secret", ".trace/../secret", ".trace/logs/link", "/etc/passwd", ".trace/logs/gone", ".trace"] {
+            assert!(content(path).to_file(&workspace).is_none(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! A chart as paths of an SVG that is 1000 wide and 300 high, stretched over its place in the page.
+
+use std::fmt::Write as _;
+
+use super::axis::Axis;
+use crate::domain::series::Sample;
+use crate::web::format;
+
+const WIDTH: f64 = 1000.0;
+const HEIGHT: f64 = 300.0;
+/// Units of time, each with how many seconds it has, and up to which span it is used.
+const UNITS: [(&str, f64, f64); 4] =
+    [("s", 1.0, 180.0), ("min", 60.0, 10_800.0), ("h", 3_600.0, 259_200.0), ("d", 86_400.0, f64::INFINITY)];
+
+/// A chart, drawn.
+#[derive(Debug, Default)]
+pub(super) struct Drawing {
+    /// What stands at the left, from the top.
+    pub(super) y_ticks: Vec<String>,
+    /// What stands below, from the left.
+    pub(super) x_ticks: Vec<String>,
+    /// Lines at the ticks.
+    pub(super) grid: String,
+    /// The values.
+    pub(super) line: String,
+}
+
+impl Drawing {
+    /// Draws values over their steps, or over the time since the first of them. `None`: there is none to draw.
+    pub(super) fn new(samples: &[Sample], by_time: bool) -> Option<Self> {
+        let points = placed(samples, by_time);
+        let (y_low, y_high) = ends(points.iter().map(|point| point.1))?;
+        let (x_low, x_high) = ends(points.iter().map(|point| Some(point.0)))?;
+        let y = Axis::around(y_low, y_high, 0.0);
+        let (x, x_ticks) = if by_time { time_axis(x_high) } else { step_axis(x_low, x_high) };
+        Some(Self {
+            y_ticks: y.ticks.iter().rev().map(|tick| format::number(*tick)).collect(),
+            x_ticks,
+            grid: y.ticks.iter().skip(1).fold(String::new(), |mut path, tick| {
+                let _ = write!(path, "M0 {:.1}H{WIDTH}", HEIGHT - y.place(*tick) * HEIGHT);
+                path
+            }),
+            line: line(
+                points
+                    .iter()
+                    .map(|(at, value)| value.map(|value| (x.place(*at) * WIDTH, HEIGHT - y.place(value) * HEIGHT))),
+            ),
+        })
+    }
+}
+
+/// Where each point stands, and its value if that is finite. What has no time has no place in time.
+fn placed(samples: &[Sample], by_time: bool) -> Vec<(f64, Option<f64>)> {
+    let start = samples.iter().filter_map(Sample::known_time).fold(f64::INFINITY, f64::min);
+    let place =
+        |sample: &Sample| if by_time { sample.known_time().map(|time| time - start) } else { Some(step(sample)) };
+    let value = |sample: &Sample| Some(sample.value).filter(|value| value.is_finite());
+    samples.iter().filter_map(|sample| Some((place(sample)?, value(sample)))).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no eye sees the difference")]
+fn step(sample: &Sample) -> f64 {
+    sample.step as f64
+}
+
+/// The lowest and the highest.
+fn ends(values: impl Iterator<Item = Option<f64>>) -> Option<(f64, f64)> {
+    values.flatten().fold(None, |ends, value| {
+        Some(ends.map_or((value, value), |(low, high): (f64, f64)| (low.min(value), high.max(value))))
+    })
+}
+
+fn step_axis(low: f64, high: f64) -> (Axis, Vec<String>) {
+    if low < high {
+        let axis = Axis::around(low, high, 1.0);
+        let ticks = axis.ticks.iter().map(|tick| format::number(*tick)).collect();
+        return (axis, ticks);
+    }
+    // A single step stands in the middle.
+    let axis = Axis::around(low - 1.0, low + 1.0, 1.0);
+    (axis, vec![String::new(), format::number(low), String::new()])
+}
+
+/// From 0 to `seconds`, in the unit that suits it.
+fn time_axis(seconds: f64) -> (Axis, Vec<String>) {
+    let (unit, length, _) = UNITS.into_iter().find(|(_, _, upto)| seconds <= *upto).unwrap_or(UNITS[3]);
+    let mut axis = Axis::around(0.0, if seconds > 0.0 { seconds / length } else { 1.0 }, 0.0);
+    let ticks = axis.ticks.iter().map(|tick| format!("{}\u{a0}{unit}", format::number(*tick))).collect();
+    axis.stretch(length);
+    (axis, ticks)
+}
+
+/// A line through the points, with a gap where there is none. A point between two gaps is a dot.
+fn line(points: impl Iterator<Item = Option<(f64, f64)>>) -> String {
+    let mut path = String::new();
+    let mut length = 0_usize;
+    for point in points.chain([None]) {
+        if let Some((x, y)) = point {
+            let _ = write!(path, "{}{x:.1} {y:.1}", if length == 0 { 'M' } else { 'L' });
+            length += 1;
+        } else {
+            if length == 1 {
+                path.push_str("h0");
+            }
+            length = 0;
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(values: &[f64]) -> Vec<Sample> {
+        let point = |(step, value): (i64, &f64)| Sample { step, time: 1_780_000_000.0, value: *value };
+        (0_i64..).zip(values).map(point).collect()
+    }
+
+    #[test]
+    fn a_line_goes_from_the_first_point_to_the_last() {
+        let drawing = Drawing::new(&series(&[2.0, 1.0, 0.0]), false).unwrap();
+        assert_eq!(drawing.line, "M0.0 0.0L500.0 150.0L1000.0 300.0");
+        assert_eq!(drawing.x_ticks, ["0", "1", "2"]);
+        assert_eq!(drawing.y_ticks, ["2", "1.5", "1", "0.5", "0"]);
+        assert_eq!(drawing.grid, "M0 225.0H1000M0 150.0H1000M0 75.0H1000M0 0.0H1000");
+    }
+
+    #[test]
+    fn what_is_no_number_is_a_gap_and_a_lone_point_a_dot() {
+        let drawing = Drawing::new(&series(&[0.0, f64::NAN, 1.0, f64::INFINITY, 0.0, 0.0]), false).unwrap();
+        assert_eq!(drawing.line.matches('M').count(), 3, "{}", drawing.line);
+        assert_eq!(drawing.line.matches("h0").count(), 2, "{}", drawing.line);
+        assert!(Drawing::new(&series(&[f64::NAN]), false).is_none());
+        assert!(Drawing::new(&[], false).is_none());
+    }
+
+    #[test]
+    fn one_point_stands_in_the_middle() {
+        let drawing = Drawing::new(&series(&[4.0]), false).unwrap();
+        assert_eq!(drawing.x_ticks, ["", "0", ""]);
+        assert!(drawing.line.starts_with("M500.0 ") && drawing.line.ends_with("h0"), "{}", drawing.line);
+    }
+
+    #[test]
+    fn time_is_told_from_the_first_point_on_in_a_fitting_unit() {
+        let at = |seconds: f64| Sample { step: 0, time: 1_780_000_000.0 + seconds, value: seconds };
+        let drawing = Drawing::new(&[at(0.0), at(3600.0)], true).unwrap();
+        assert_eq!(drawing.x_ticks, ["0\u{a0}min", "20\u{a0}min", "40\u{a0}min", "60\u{a0}min"]);
+        assert!(drawing.line.starts_with("M0.0 300.0L1000.0 "), "{}", drawing.line);
+        let without = Sample { step: 0, time: f64::NAN, value: 1.0 };
+        assert!(Drawing::new(&[without], true).is_none());
+    }
+}
