@@ -11,6 +11,7 @@ use std::time::Duration;
 use otrace_wire::details::Hardware;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::capture::bundle::{self, Bundle};
@@ -61,6 +62,7 @@ pub struct Gathering {
     packages: AbortOnDropHandle<Option<Packages>>,
     hardware: AbortOnDropHandle<Hardware>,
     stop: Stop,
+    ended: CancellationToken,
 }
 
 /// Tells the copying to stop when nobody wants it any more.
@@ -94,7 +96,14 @@ impl Gathering {
         let interpreter = dependencies::interpreter(command, workspace.root());
         let is_python_used = interpreter.as_ref().is_some_and(|interpreter| interpreter.is_used);
         let (root, target) = (workspace.root().to_path_buf(), folder.join("packages.txt"));
-        let packages = async move { dependencies::packages(&interpreter?.path, &root, target).await };
+        let ended = CancellationToken::new();
+        let no_use = ended.clone();
+        let packages = async move {
+            let path = interpreter?.path;
+            let listed = dependencies::packages(&path, &root, target);
+            // A short command is not held up for the packages of a Python that it may not even know.
+            if is_python_used { listed.await } else { no_use.run_until_cancelled(listed).await.flatten() }
+        };
         Self {
             history,
             untracked,
@@ -102,12 +111,18 @@ impl Gathering {
             packages: AbortOnDropHandle::new(tokio::spawn(packages)),
             hardware: AbortOnDropHandle::new(tokio::spawn(machine::hardware())),
             stop,
+            ended,
         }
+    }
+
+    /// What tells it that the command has ended: cancel it then.
+    pub fn ended(&self) -> CancellationToken {
+        self.ended.clone()
     }
 
     /// Waits for all of it, though not for ever.
     pub async fn finish(self) -> Gathered {
-        let Self { history, untracked, is_python_used, packages, hardware, stop } = self;
+        let Self { history, untracked, is_python_used, packages, hardware, stop, ended: _ } = self;
         let untracked = async {
             let mut copying = untracked?;
             if let Ok(copied) = timeout(PATIENCE, &mut copying).await {

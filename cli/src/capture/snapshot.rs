@@ -12,6 +12,7 @@ use std::time::Duration;
 use otrace_wire::{Snapshot, SnapshotFile};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
@@ -49,6 +50,8 @@ pub struct State {
     machine: Machine,
     root: PathBuf,
     gathering: Mutex<Option<Gathering>>,
+    /// Cancelled when the command has ended.
+    ended: CancellationToken,
     gathered: OnceLock<Gathered>,
 }
 
@@ -109,6 +112,7 @@ impl Beginning {
             dependencies: dependencies::capture(workspace.root(), &own),
             machine: machine::describe(),
             root: workspace.root().to_path_buf(),
+            ended: gathering.ended(),
             gathering: Mutex::new(Some(gathering)),
             gathered: OnceLock::new(),
         })
@@ -123,6 +127,11 @@ impl State {
         if let Some(gathering) = gathering.take() {
             let _ = self.gathered.set(gathering.finish().await);
         }
+    }
+
+    /// Says that the command has ended, so that nothing is waited for that it may not have used.
+    pub fn command_ended(&self) {
+        self.ended.cancel();
     }
 
     /// The files that belong to it.

@@ -157,6 +157,7 @@ impl Session {
         printer::line(format_args!("Experiment {} started\n", self.label()));
         let mut gathering = pin!(maybe_done(state.settle()));
         let ended = self.run_command(guard, &state, &started, gathering.as_mut()).await?;
+        state.command_ended();
         if ended.stdout.in_mid_line {
             printer::line("");
         }
