@@ -63,6 +63,9 @@ impl Database {
                 ("idle_in_transaction_session_timeout", "15s"),
                 // Our queries are few and meant for one plan each; planning them anew costs more than running them.
                 ("plan_cache_mode", "force_generic_plan"),
+                // A plan that was made while a table was small would read all of it when it has grown: until
+                // PostgreSQL looks at the table again, creating a run took longer with each run.
+                ("enable_seqscan", "off"),
             ]);
         let pool = PgPoolOptions::new()
             .max_connections(config.database_connections)
