@@ -160,7 +160,7 @@ mod tests {
         GitFacts {
             commit: Some("abc".to_owned()),
             remote_url: Some("https://example.com/r.git".to_owned()),
-            top: Some("/work/repo".into()),
+            top: Some("/home/ada/digits".into()),
             ..GitFacts::default()
         }
     }
@@ -170,7 +170,7 @@ mod tests {
     }
 
     fn judged(git: &GitFacts, gathered: &Gathered) -> Rebuild {
-        judge(Path::new("/work/repo/sub"), Some(git), &Diffs::default(), Some(gathered))
+        judge(Path::new("/home/ada/digits/sub"), Some(git), &Diffs::default(), Some(gathered))
     }
 
     #[test]
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(rebuild.submodules.len(), 1);
         let here = GitFacts { remote_url: Some("../r.git".to_owned()), has_conflicts: true, ..git() };
         assert_eq!(judged(&here, &gathered()).reasons.len(), 2);
-        let broken_off = judge(Path::new("/work/repo"), Some(&git()), &Diffs::default(), None);
+        let broken_off = judge(Path::new("/home/ada/digits"), Some(&git()), &Diffs::default(), None);
         assert_eq!((broken_off.how_well, broken_off.directory), (HowWell::Partly, None));
     }
 
