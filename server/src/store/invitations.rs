@@ -77,13 +77,25 @@ impl Row {
     }
 }
 
-/// The open invitation with this token: neither accepted, nor taken back, nor ended.
-pub async fn find_open(
+/// Which of the invitations that still hold are meant.
+enum Wanted<'a> {
+    WithToken(&'a [u8; 32]),
+    WithId(InvitationId),
+    Into(Option<ProjectId>),
+}
+
+/// The invitations that still hold, the newest first.
+async fn select(
     connection: &mut PgConnection,
-    token_hash: &[u8; 32],
+    wanted: Wanted<'_>,
     now: OffsetDateTime,
-) -> sqlx::Result<Option<Invitation>> {
-    let row = sqlx::query_as!(
+) -> sqlx::Result<Vec<Invitation>> {
+    let (token_hash, id, into) = match wanted {
+        Wanted::WithToken(hash) => (Some(hash.as_slice()), None, None),
+        Wanted::WithId(id) => (None, Some(id), None),
+        Wanted::Into(project_id) => (None, None, Some(project_id)),
+    };
+    let rows = sqlx::query_as!(
         Row,
         r#"
         SELECT i.id AS "id!: InvitationId", i.project_id AS "project_id: ProjectId", i.role, i.email,
@@ -91,14 +103,30 @@ pub async fn find_open(
                i.expires_at AS "expires_at!"
         FROM open_invitations i
         JOIN accounts a ON a.id = i.created_by
-        WHERE i.token_hash = $1 AND i.expires_at > $2
+        WHERE i.expires_at > $1
+          AND ($2::bytea IS NULL OR i.token_hash = $2)
+          AND ($3::uuid IS NULL OR i.id = $3)
+          AND (NOT $4 OR i.project_id IS NOT DISTINCT FROM $5)
+        ORDER BY i.created_at DESC
         "#,
-        token_hash,
         now,
+        token_hash,
+        id as Option<InvitationId>,
+        into.is_some(),
+        into.flatten() as Option<ProjectId>,
     )
-    .fetch_optional(connection)
+    .fetch_all(connection)
     .await?;
-    row.map(Row::into_invitation).transpose()
+    rows.into_iter().map(Row::into_invitation).collect()
+}
+
+/// The open invitation with this token: neither accepted, nor taken back, nor ended.
+pub async fn find_open(
+    connection: &mut PgConnection,
+    token_hash: &[u8; 32],
+    now: OffsetDateTime,
+) -> sqlx::Result<Option<Invitation>> {
+    Ok(select(connection, Wanted::WithToken(token_hash), now).await?.pop())
 }
 
 /// The open invitation with this id. Locks it, so that nobody else accepts it until the transaction ends.
@@ -110,22 +138,7 @@ pub async fn lock_open(
     sqlx::query!("SELECT id FROM invitations WHERE id = $1 FOR UPDATE", id as InvitationId)
         .fetch_optional(&mut *connection)
         .await?;
-    let row = sqlx::query_as!(
-        Row,
-        r#"
-        SELECT i.id AS "id!: InvitationId", i.project_id AS "project_id: ProjectId", i.role, i.email,
-               i.was_mailed AS "was_mailed!", a.name AS "inviter?", i.created_at AS "created_at!",
-               i.expires_at AS "expires_at!"
-        FROM open_invitations i
-        JOIN accounts a ON a.id = i.created_by
-        WHERE i.id = $1 AND i.expires_at > $2
-        "#,
-        id as InvitationId,
-        now,
-    )
-    .fetch_optional(connection)
-    .await?;
-    row.map(Row::into_invitation).transpose()
+    Ok(select(connection, Wanted::WithId(id), now).await?.pop())
 }
 
 /// The project's open invitations, or with `None` those to the server alone; the newest first.
@@ -134,23 +147,7 @@ pub async fn list_open(
     project_id: Option<ProjectId>,
     now: OffsetDateTime,
 ) -> sqlx::Result<Vec<Invitation>> {
-    let rows = sqlx::query_as!(
-        Row,
-        r#"
-        SELECT i.id AS "id!: InvitationId", i.project_id AS "project_id: ProjectId", i.role, i.email,
-               i.was_mailed AS "was_mailed!", a.name AS "inviter?", i.created_at AS "created_at!",
-               i.expires_at AS "expires_at!"
-        FROM open_invitations i
-        JOIN accounts a ON a.id = i.created_by
-        WHERE i.project_id IS NOT DISTINCT FROM $1 AND i.expires_at > $2
-        ORDER BY i.created_at DESC
-        "#,
-        project_id as Option<ProjectId>,
-        now,
-    )
-    .fetch_all(connection)
-    .await?;
-    rows.into_iter().map(Row::into_invitation).collect()
+    select(connection, Wanted::Into(project_id), now).await
 }
 
 /// Accepts an open invitation, once. `false`: it was accepted, taken back or has ended meanwhile.
