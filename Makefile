@@ -36,7 +36,7 @@ demo: ## Starts a server with an account, a project and a few recorded runs, and
 	@$(MAKE) --no-print-directory release
 	@exec scripts/demo $(BIN)
 
-bench: ## Measures memory, start-up time, and what a run costs (BENCH_FLAGS=--quick: in a minute)
+bench: ## Measures memory, speed, and what a run costs, beside MLflow (BENCH_FLAGS=--quick: in five minutes)
 	@scripts/setup bench
 	@exec scripts/bench $(BENCH_FLAGS)
 
