@@ -5,17 +5,22 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::completions::CompletionsArgs;
+use crate::commands::doctor::DoctorArgs;
+use crate::commands::logout::LogoutArgs;
+use crate::commands::man::ManArgs;
+use crate::commands::scaffold::ScaffoldArgs;
 use crate::error::Error;
-use crate::printer;
+use crate::{printer, version};
 
 /// What whoever names no command is told.
 pub const NO_COMMAND: &str = "No command provided. Use `otrace run --intent ... -- <command>`.";
 
 /// What people type.
 #[derive(Debug, Parser)]
-#[command(name = "otrace", version, about, max_term_width = 100)]
+#[command(name = "otrace", version = version::FULL, about, max_term_width = 100)]
 #[command(after_help = "Settings: TRACE_API_URL, TRACE_API_KEY, TRACE_PROJECT_ID and \
-    TRACE_PROJECT_NAME, from the environment or from .env in the workspace.")]
+    TRACE_PROJECT_NAME, from the environment or from .env in the workspace; TRACE_KEEP_LOCAL, from the environment.")]
 pub struct Cli {
     /// The command to run.
     #[command(subcommand)]
@@ -37,6 +42,17 @@ pub enum Command {
     Sync,
     /// Show which of this workspace's runs the server lacks something of
     Status(StatusArgs),
+    /// Forget a saved login, and revoke its API key where `otrace login` had it made
+    Logout(LogoutArgs),
+    /// Check the server, the key, the clock, git and the disk, and say what to do
+    Doctor(DoctorArgs),
+    /// Make files to begin with
+    Scaffold(ScaffoldArgs),
+    /// Print what a shell needs to complete the command line
+    Completions(CompletionsArgs),
+    /// Write the manual pages into a folder
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 /// Which server to speak to, and with which key.
@@ -98,6 +114,7 @@ pub struct StatusArgs {
 
 /// `otrace run`.
 #[derive(Clone, Debug, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that people type")]
 pub struct RunArgs {
     /// Why the command is run
     #[arg(long, value_name = "TEXT")]
@@ -139,6 +156,18 @@ pub struct RunArgs {
     /// Ask no server; `otrace sync` sends the run later
     #[arg(long)]
     pub offline: bool,
+
+    /// Give the command pipes for its output, even where otrace has a terminal
+    #[arg(long)]
+    pub no_tty: bool,
+
+    /// Leave out what the machine's processors, memory, disks and GPUs are busy with
+    #[arg(long)]
+    pub no_system_metrics: bool,
+
+    /// Keep passwords, tokens and other secrets as they are in what is recorded
+    #[arg(long)]
+    pub no_secret_masking: bool,
 
     /// Accepted for scripts written for older clients; changes nothing.
     #[arg(long, hide = true)]

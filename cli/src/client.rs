@@ -6,28 +6,30 @@
 //! has patience ([`backoff`]). Failures come back as one sentence, and what to do about them is part of it.
 
 pub mod backoff;
+pub mod contents;
 mod device;
 mod live;
+pub mod probe;
 mod retry_after;
 
-use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use otrace_wire::identity::WhoamiProject;
-use otrace_wire::{ApiError, CreateRun, Run, RunDetails, RunOutcome, Sha256Digest, Whoami, WorkspaceSync, paths};
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Body, Method, Request, RequestBuilder, Response, StatusCode};
+use otrace_wire::version::{self, Version};
+use otrace_wire::{ApiError, CreateRun, Run, RunDetails, RunOutcome, Whoami, WorkspaceSync, paths};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Request, RequestBuilder, Response, StatusCode};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
-use tokio_util::io::ReaderStream;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::printer;
 use crate::settings::{ApiKey, Settings, is_loopback};
 use backoff::{Backoff, Patience};
+use contents::Streamed;
 
 /// How long a small request may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -36,8 +38,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const TRANSFER_TIMEOUT: Duration = Duration::from_mins(1);
 /// Bytes a second: a line that is slower than this counts as broken.
 const SLOWEST: u64 = 64 * 1024;
-/// How much of a content is in memory at a time.
-const CHUNK: usize = 256 * 1024;
 /// How much of a refusal is read: more than any server of ours says.
 const REFUSAL_LIMIT: usize = 64 * 1024;
 
@@ -51,6 +51,8 @@ pub struct Client {
     is_quiet: bool,
     /// How long it waits for a server that fails. None, unless it was given some.
     patience: Patience,
+    /// Speaks to the server's store, if that ever has to be.
+    store: Arc<OnceLock<Option<reqwest::Client>>>,
 }
 
 /// What may add to one run and do nothing else. A long job outlives its key with it.
@@ -109,6 +111,8 @@ impl Client {
     /// One for this address.
     pub fn at(base: &str, key: Option<&ApiKey>) -> Result<Self> {
         let mut headers = HeaderMap::new();
+        let version = HeaderValue::from_static(env!("CARGO_PKG_VERSION"));
+        headers.insert(HeaderName::from_static(version::HEADER), version);
         if let Some(key) = key {
             let authorization =
                 bearer(key.expose()).ok_or_else(|| Error::new("the API key holds characters that no key has"))?;
@@ -129,7 +133,8 @@ impl Client {
         }
         let http =
             builder.build().map_err(|error| Error::new(format!("could not set up HTTP: {}", root_cause(&error))))?;
-        Ok(Self { http, base: base.to_owned(), run_token: None, is_quiet: false, patience: Patience::default() })
+        let (patience, store) = (Patience::default(), Arc::default());
+        Ok(Self { http, base: base.to_owned(), run_token: None, is_quiet: false, patience, store })
     }
 
     /// One that goes on telling about a run that another `otrace` began. With the run's token it needs no key.
@@ -188,16 +193,6 @@ impl Client {
         self.tell_run(request, None).await
     }
 
-    /// Streams one content from a file.
-    pub async fn put_content(&self, digest: Sha256Digest, size: u64, file: &Path) -> Result<()> {
-        let request = self
-            .request(Method::PUT, &paths::content(&digest))
-            .timeout(transfer_timeout(size))
-            .header(CONTENT_TYPE, "application/octet-stream")
-            .header(CONTENT_LENGTH, size);
-        self.tell_run(request, Some(file)).await
-    }
-
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base)).timeout(TIMEOUT)
     }
@@ -213,21 +208,21 @@ impl Client {
 
     /// Sends what belongs to the run, with its token. A token that the server takes no more, such as
     /// after a change of its secrets, gives way to the key.
-    async fn told(&self, request: RequestBuilder, file: Option<&Path>) -> Result<Response> {
+    async fn told(&self, request: RequestBuilder, content: Option<&Streamed>) -> Result<Response> {
         let request = self.built(request)?;
         let token = self.run_token.as_deref().filter(|token| !token.is_refused.load(Ordering::Relaxed));
-        let mut response = self.answer(&request, token.map(|token| &token.authorization), file).await?;
+        let mut response = self.answer(&request, token.map(|token| &token.authorization), content).await?;
         if let Some(token) = token
             && response.status() == StatusCode::UNAUTHORIZED
         {
             token.is_refused.store(true, Ordering::Relaxed);
-            response = self.answer(&request, None, file).await?;
+            response = self.answer(&request, None, content).await?;
         }
         Ok(response)
     }
 
-    async fn tell_run(&self, request: RequestBuilder, file: Option<&Path>) -> Result<()> {
-        let response = self.told(request, file).await?;
+    async fn tell_run(&self, request: RequestBuilder, content: Option<&Streamed>) -> Result<()> {
+        let response = self.told(request, content).await?;
         let _: IgnoredAny = self.read(response).await?;
         Ok(())
     }
@@ -236,12 +231,12 @@ impl Client {
         request.build().map_err(|error| self.unreachable(&error))
     }
 
-    /// Sends a request, as often as the server asks for it or patience lasts. A file is its body, read anew each time.
+    /// Sends a request, as often as the server asks for it or patience lasts. The content is its body, read anew each time.
     async fn answer(
         &self,
         request: &Request,
         authorization: Option<&HeaderValue>,
-        file: Option<&Path>,
+        content: Option<&Streamed>,
     ) -> Result<Response> {
         let mut waits = 0;
         let mut backoff = Backoff::new(&self.patience);
@@ -251,10 +246,16 @@ impl Client {
             if let Some(authorization) = authorization {
                 attempt.headers_mut().insert(AUTHORIZATION, authorization.clone());
             }
-            if let Some(file) = file {
-                *attempt.body_mut() = Some(stream(file).await?);
+            if let Some(content) = content {
+                *attempt.body_mut() = Some(content.body());
             }
             let outcome = self.http.execute(attempt).await;
+            if let Some(failure) = content.and_then(Streamed::take_failure) {
+                return Err(failure);
+            }
+            if let Ok(response) = &outcome {
+                self.check_version(response.headers())?;
+            }
             if backoff::is_passing(&outcome)
                 && let Some(wait) = backoff.next_wait()
             {
@@ -295,11 +296,25 @@ impl Client {
         })
     }
 
+    /// A server that says no version is an older one or one of another make, and is spoken to as it is.
+    fn check_version(&self, headers: &HeaderMap) -> Result<()> {
+        let said = headers.get(version::HEADER).and_then(|said| said.to_str().ok());
+        match said.and_then(|said| said.parse::<Version>().ok()) {
+            Some(server) if server < Version::OLDEST_SERVER => {
+                let (base, oldest) = (&self.base, Version::OLDEST_SERVER);
+                let told = format!("the server at {base} is version {server}, and this otrace needs {oldest} or newer");
+                Err(Error::new(told).with_hint("Update the server, or use an older otrace."))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn unreachable(&self, error: &reqwest::Error) -> Error {
         let cause = if error.is_timeout() { "it did not answer in time".to_owned() } else { root_cause(error) };
         let told = Error::new(format!("could not reach the Trace server at {}: {cause}", self.base))
             .with_hint("Start it with `otrace-server`, or set TRACE_API_URL to where it is.");
         // A connection that broke may have broken because of what was sent on it.
+        let told = if error.is_connect() { told.unsent() } else { told };
         if error.is_timeout() || error.is_connect() { told.unreachable() } else { told }
     }
 
@@ -326,6 +341,11 @@ impl Client {
             return Error::new(format!("{} answered {status}", self.base))
                 .with_hint("Check that TRACE_API_URL is the address of a Trace server.");
         };
+        if status == StatusCode::UPGRADE_REQUIRED {
+            // It was written for this very reader.
+            let told = Error::new(refusal.error);
+            return if let Some(hint) = refusal.hint { told.with_hint(hint) } else { told };
+        }
         let error = Error::new(describe(&refusal));
         if status == StatusCode::UNAUTHORIZED && refusal.hint.is_none() {
             return error.with_hint(format!(
@@ -348,11 +368,6 @@ fn bearer(secret: &str) -> Option<HeaderValue> {
     let mut authorization = HeaderValue::from_str(&format!("Bearer {secret}")).ok()?;
     authorization.set_sensitive(true);
     Some(authorization)
-}
-
-async fn stream(file: &Path) -> Result<Body> {
-    let open = tokio::fs::File::open(file).await.map_err(|error| Error::file("read", file, &error))?;
-    Ok(Body::wrap_stream(ReaderStream::with_capacity(open, CHUNK)))
 }
 
 /// `error (code=…; details=…; hint=…)`, as every client prints it.

@@ -9,3 +9,10 @@ pub fn now() -> String {
     // Formatting fails only for years beyond 9999; an empty time is then as good as any.
     OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default()
 }
+
+/// Now, in seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "this is the clock that others ask")]
+#[expect(clippy::cast_precision_loss, reason = "it tells microseconds, and nobody asks for less")]
+pub fn unix_seconds() -> f64 {
+    OffsetDateTime::now_utc().unix_timestamp_nanos() as f64 / 1e9
+}

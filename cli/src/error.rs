@@ -1,6 +1,8 @@
 //! The one error of the command line: what went wrong, and what to do about it, in one line.
 
 use std::fmt;
+use std::io;
+use std::path::Path;
 
 /// What every fallible function of the command line returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -11,12 +13,13 @@ pub struct Error {
     message: String,
     hint: Option<String>,
     is_unreachable: bool,
+    is_unsent: bool,
 }
 
 impl Error {
     /// A failure, said in words that a person can act on.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, is_unreachable: false }
+        Self { message: message.into(), hint: None, is_unreachable: false, is_unsent: false }
     }
 
     /// Adds a sentence that says what to do.
@@ -36,6 +39,17 @@ impl Error {
         self.is_unreachable
     }
 
+    /// Marks a failure before anything was sent.
+    pub fn unsent(mut self) -> Self {
+        self.is_unsent = true;
+        self
+    }
+
+    /// Whether the server can know nothing of the request.
+    pub fn is_unsent(&self) -> bool {
+        self.is_unsent
+    }
+
     /// Puts what was being done in front of what went wrong.
     pub fn context(mut self, doing: &str) -> Self {
         self.message = format!("{doing} {}", self.message);
@@ -43,7 +57,12 @@ impl Error {
     }
 
     /// A file could not be read or written.
-    pub fn file(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+    pub fn file(doing: &str, path: &Path, error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::StorageFull {
+            // Whichever file it is, so that it is told once.
+            return Self::new(format!("{error}: what is recorded here is cut short from now on"))
+                .with_hint("Make room on the disk; the command itself is not held up.");
+        }
         Self::new(format!("could not {doing} {}: {error}", path.display()))
     }
 }

@@ -1,47 +1,54 @@
-//! Passing a stream of the wrapped command through, byte for byte, while a log of it is written.
+//! Passing the streams of the wrapped command through, byte for byte, while a log of each is written.
 //!
-//! Each stream has a thread of its own that reads what there is and writes it at once: nothing is
-//! held back for a line to end, and a slow terminal slows the command down as it would without us.
+//! A thread reads what there is and writes it at once: nothing is held back for a line to end, and a slow
+//! terminal slows the command down as it would without us. The log comes after that. Streams that come out at
+//! one place share a thread, so that they come out in the order in which they were written, as far as the
+//! system tells; others have one each, so that they do not wait for each other.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, PipeReader, Read as _, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::oneshot;
 
 use crate::capture::stored::{self, Measure, StoredFile};
-use crate::printer;
+use crate::error::Error;
+use crate::stored_log::StoredLog;
+use crate::{printer, signals};
 
+/// At most so much is read at a time. It is also the most that a pipe or a terminal holds.
 const BUFFER: usize = 64 * 1024;
-/// A background process can hold the stream open after the command has ended. It is listened to until
-/// it pauses for this many milliseconds, or until there has been enough of it.
-const LAST_WORDS: u16 = 1000;
+/// A background process can hold a stream open after the command has ended. It is listened to until
+/// it pauses for so long, or until there has been enough of it.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// After so long without output a log is told of the pause, if it holds something back.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The command has ended.
+const ENDED: Token = Token(usize::MAX);
+/// There has been enough of what follows its end.
+const ENOUGH: Token = Token(usize::MAX - 1);
 
 /// A stream on its way through.
-pub struct Tee {
-    /// Where the command writes.
-    pub source: PipeReader,
-    /// Comes to its end when the command has ended.
-    pub ended: PipeReader,
-    /// Comes to its end when there has been enough of what follows the command's end.
-    pub enough: PipeReader,
+pub struct Stream {
+    /// What comes out where the command writes: a pipe's end or a terminal's.
+    pub source: Arc<File>,
     /// Our own stream, to which everything is passed on.
     pub through: File,
     /// Where the log is.
     pub log_path: PathBuf,
     /// The log.
-    pub log: File,
-}
-
-/// How far a stream has come.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Running,
-    CommandEnded,
-    LastRead,
+    pub log: StoredLog,
+    /// Who is told when it has ended.
+    pub done: oneshot::Sender<Passed>,
 }
 
 /// What has passed through.
@@ -53,79 +60,202 @@ pub struct Passed {
     pub in_mid_line: bool,
 }
 
-impl Tee {
-    /// Starts to pass the stream through; what has passed is known when it has ended.
-    pub fn start(self) -> io::Result<oneshot::Receiver<Passed>> {
-        let (done, passed) = oneshot::channel();
-        std::thread::Builder::new().name("otrace-tee".to_owned()).spawn(move || {
-            // Nobody is left to be told if the run was given up meanwhile.
-            let _ = done.send(self.run());
-        })?;
-        Ok(passed)
-    }
+/// Streams that are listened to.
+struct Tee {
+    poll: Poll,
+    streams: Vec<Option<Passing>>,
+    /// Those that there is something to read from, longest waiting first.
+    ready: VecDeque<usize>,
+    phase: Phase,
+    /// To be kept open: they are listened to as well.
+    _ends: [PipeReader; 2],
+}
 
-    fn run(mut self) -> Passed {
-        let mut measure = Measure::default();
-        let mut last = b'\n';
-        let mut log_failed = false;
-        let mut phase = Phase::Running;
+/// How far the streams have come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Running,
+    CommandEnded,
+    /// There has been enough of them, but for what they hold at that moment.
+    LastRead,
+}
+
+struct Passing {
+    source: Arc<File>,
+    through: File,
+    log: Log,
+    done: oneshot::Sender<Passed>,
+    last: u8,
+    /// How many bytes are still read when there has been enough.
+    left: usize,
+}
+
+/// The log of a stream, for as long as the disk takes it.
+struct Log {
+    path: PathBuf,
+    stored: Option<StoredLog>,
+    /// When there was output. Nothing once it has been told that there is none.
+    written: Option<Instant>,
+}
+
+/// Starts to pass the streams through. `ended` comes to its end when the command has ended, `enough` when there
+/// has been enough of what follows.
+pub fn start(streams: Vec<Stream>, [ended, enough]: [&PipeReader; 2]) -> io::Result<()> {
+    let poll = Poll::new()?;
+    let ends = [ended.try_clone()?, enough.try_clone()?];
+    let sources = streams.iter().map(|stream| stream.source.as_raw_fd()).enumerate();
+    let sources = sources.map(|(number, source)| (Token(number), source));
+    let ends_too = [ENDED, ENOUGH].into_iter().zip(ends.iter().map(AsRawFd::as_raw_fd));
+    for (token, source) in sources.chain(ends_too) {
+        poll.registry().register(&mut SourceFd(&source), token, Interest::READABLE)?;
+    }
+    let streams = streams.into_iter().map(|stream| Some(Passing::new(stream))).collect();
+    let tee = Tee { poll, streams, ready: VecDeque::new(), phase: Phase::Running, _ends: ends };
+    std::thread::Builder::new()
+        .name("otrace-tee".to_owned())
+        .spawn(move || signals::from_the_background(|| tee.run()))?;
+    Ok(())
+}
+
+impl Tee {
+    fn run(mut self) {
+        let mut events = Events::with_capacity(8);
         let mut buffer = vec![0; BUFFER];
-        while self.has_more(&mut phase) {
-            let bytes = match self.source.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(length) => &buffer[..length],
+        while self.streams.iter().any(Option::is_some) {
+            let timeout = self.timeout();
+            match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => break,
-            };
-            last = bytes[bytes.len() - 1];
-            measure.add(bytes);
-            if !log_failed && let Err(error) = self.log.write_all(bytes) {
-                // A full disk must not stop the command, which may not write to it at all.
-                let path = self.log_path.display();
-                printer::warning(format_args!("the log {path} is cut short: {error}"));
-                log_failed = true;
+                // Reading tells what is the matter.
+                Err(_) => self.ready = (0..self.streams.len()).collect(),
+                Ok(()) => {}
             }
-            if pass_on(&mut self.through, bytes).is_err() {
-                // Our reader has gone. Closing the stream tells the command, as it would without us.
+            for event in &events {
+                self.note(event.token());
+            }
+            if let Some(number) = self.ready.pop_front() {
+                self.read(number, &mut buffer);
+            } else if events.is_empty() && self.phase != Phase::Running {
                 break;
             }
-        }
-        Passed { log: self.measured(measure, log_failed), in_mid_line: last != b'\n' }
-    }
-
-    fn measured(&self, measure: Measure, log_failed: bool) -> StoredFile {
-        if log_failed && let Ok(stored) = stored::measure(self.log_path.clone()) {
-            return stored;
-        }
-        measure.of_file(self.log_path.clone())
-    }
-
-    /// Waits for output; false when there will be none that is worth waiting for.
-    fn has_more(&self, phase: &mut Phase) -> bool {
-        if *phase == Phase::LastRead {
-            return false;
-        }
-        let source = PollFd::new(self.source.as_fd(), PollFlags::POLLIN);
-        if *phase == Phase::Running {
-            let ended = PollFd::new(self.ended.as_fd(), PollFlags::POLLIN);
-            let mut streams = [source.clone(), ended];
-            let ready = wait(&mut streams, PollTimeout::NONE);
-            if !ready || streams[0].any() != Some(false) {
-                return true;
+            for stream in self.streams.iter_mut().flatten() {
+                if stream.log.pause_in() == Some(Duration::ZERO) {
+                    stream.log.pause();
+                }
             }
-            *phase = Phase::CommandEnded;
         }
-        let enough = PollFd::new(self.enough.as_fd(), PollFlags::POLLIN);
-        let mut streams = [source, enough];
-        if !wait(&mut streams, LAST_WORDS.into()) {
-            return false;
+        for stream in self.streams.into_iter().flatten() {
+            stream.finish();
         }
-        if streams[1].any() == Some(false) {
-            return true;
+    }
+
+    /// How long there may be nothing before there is something to do.
+    fn timeout(&self) -> Option<Duration> {
+        if !self.ready.is_empty() {
+            return Some(Duration::ZERO);
         }
-        // What the command itself has left in the pipe fits into one read.
-        *phase = Phase::LastRead;
-        streams[0].any() != Some(false)
+        match self.phase {
+            Phase::Running => self.streams.iter().flatten().filter_map(|stream| stream.log.pause_in()).min(),
+            Phase::CommandEnded => Some(LAST_WORDS),
+            Phase::LastRead => Some(Duration::ZERO),
+        }
+    }
+
+    fn note(&mut self, token: Token) {
+        match token {
+            ENDED if self.phase == Phase::Running => self.phase = Phase::CommandEnded,
+            ENDED => {}
+            ENOUGH => self.phase = Phase::LastRead,
+            Token(number) if self.ready.contains(&number) => {}
+            Token(number) => self.ready.push_back(number),
+        }
+    }
+
+    /// Reads once. What is left in there comes after what has come to the others meanwhile.
+    fn read(&mut self, number: usize, buffer: &mut [u8]) {
+        let Some(stream) = self.streams.get_mut(number).and_then(Option::as_mut) else { return };
+        if !stream.pass(buffer) {
+            if let Some(stream) = self.streams[number].take() {
+                stream.finish();
+            }
+            return;
+        }
+        let has_left = self.phase != Phase::LastRead || stream.left > 0;
+        let source = PollFd::new(stream.source.as_fd(), PollFlags::POLLIN);
+        if has_left && wait(&mut [source], PollTimeout::ZERO) {
+            self.ready.push_back(number);
+        }
+        if self.phase != Phase::LastRead {
+            stream.left = BUFFER;
+        }
+    }
+}
+
+impl Passing {
+    fn new(stream: Stream) -> Self {
+        let Stream { source, through, log_path, log, done } = stream;
+        let log = Log { path: log_path, stored: Some(log), written: None };
+        Self { source, through, log, done, last: b'\n', left: BUFFER }
+    }
+
+    /// Passes on what there is; false when no more will come.
+    fn pass(&mut self, buffer: &mut [u8]) -> bool {
+        let bytes = match (&*self.source).read(buffer) {
+            Ok(0) => return false,
+            Ok(length) => &buffer[..length],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return true,
+            // A terminal's way to end, among others.
+            Err(_) => return false,
+        };
+        self.left = self.left.saturating_sub(bytes.len());
+        self.last = bytes[bytes.len() - 1];
+        let passed = pass_on(&mut self.through, bytes);
+        self.log.write(bytes);
+        // When our reader has gone, closing the stream tells the command, as it would without us.
+        passed.is_ok()
+    }
+
+    fn finish(self) {
+        drop(self.source);
+        // Nobody is left to be told if the run was given up meanwhile.
+        let _ = self.done.send(Passed { log: self.log.finish(), in_mid_line: self.last != b'\n' });
+    }
+}
+
+impl Log {
+    fn write(&mut self, bytes: &[u8]) {
+        self.written = Some(Instant::now());
+        let written = self.stored.as_mut().map_or(Ok(()), |stored| stored.write(bytes));
+        self.note(written);
+    }
+
+    /// How long until it is to be told that there is no output, if it is.
+    fn pause_in(&self) -> Option<Duration> {
+        let written = self.written.filter(|_| self.stored.as_ref().is_some_and(StoredLog::is_holding))?;
+        Some(PAUSE.saturating_sub(written.elapsed()))
+    }
+
+    fn pause(&mut self) {
+        self.written = None;
+        let written = self.stored.as_mut().map_or(Ok(()), StoredLog::pause);
+        self.note(written);
+    }
+
+    fn finish(mut self) -> StoredFile {
+        match self.stored.take().map(StoredLog::finish) {
+            Some(Ok(file)) => return file,
+            Some(Err(error)) => self.note(Err(error)),
+            None => {}
+        }
+        let path = self.path;
+        stored::measure(path.clone()).unwrap_or_else(|_| Measure::default().of_file(path))
+    }
+
+    /// A full disk must not stop the command, which may not write to it at all.
+    fn note(&mut self, written: io::Result<()>) {
+        if let Err(error) = written {
+            printer::warning(Error::file("write", &self.path, &error));
+            self.stored = None;
+        }
     }
 }
 

@@ -51,6 +51,11 @@ pub fn file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).custom_flags(O_NOFOLLOW).open(path)
 }
 
+/// Opens a file of ours as it is. A link is not followed.
+pub fn existing(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).custom_flags(O_NOFOLLOW).open(path)
+}
+
 /// Makes a file that is not there yet, not even as a link.
 pub fn new_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path)

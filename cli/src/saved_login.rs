@@ -39,6 +39,9 @@ pub struct SavedLogins {
 struct SavedServer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     api_key: Option<String>,
+    /// Whether `otrace login` had the key made: then nobody else has it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    made_by_login: bool,
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
@@ -72,8 +75,36 @@ impl SavedLogins {
         Self { api_url: Some(server.to_owned()), api_key: Some(key.to_owned()), ..self }
     }
 
+    /// The same, where `otrace login` had the key for this server made.
+    pub fn made_by_login(mut self, server: &str) -> Self {
+        self.servers.entry(server.to_owned()).or_default().made_by_login = true;
+        self
+    }
+
+    /// Whether it had: then nobody else has the key.
+    pub fn is_made_by_login(&self, server: &str) -> bool {
+        let key = self.key_for(server);
+        let is_it = |saved: &SavedServer| saved.made_by_login && saved.api_key.as_deref() == key;
+        key.is_some() && self.servers.iter().any(|(url, saved)| is_same(url, server) && is_it(saved))
+    }
+
+    /// The same without the login for a server. Another server does not become the default by it.
+    pub fn without(mut self, server: &str) -> Self {
+        if self.api_url.as_deref().is_some_and(|url| is_same(url, server)) {
+            (self.api_url, self.api_key) = (None, None);
+        }
+        for (_, saved) in self.servers.iter_mut().filter(|(url, _)| is_same(url, server)) {
+            (saved.api_key, saved.made_by_login) = (None, false);
+        }
+        self.servers.retain(|url, saved| !is_same(url, server) || !saved.rest.is_empty());
+        self
+    }
+
     fn set(&mut self, server: &str, key: String) {
-        self.servers.entry(server.to_owned()).or_default().api_key = Some(key);
+        let saved = self.servers.entry(server.to_owned()).or_default();
+        // The mark is the key's own.
+        saved.made_by_login &= saved.api_key.as_ref() == Some(&key);
+        saved.api_key = Some(key);
     }
 
     fn logins(&self) -> impl Iterator<Item = (&str, &str)> {

@@ -1,26 +1,28 @@
 //! Signals while a run is recorded.
 //!
-//! The command is in our process group, so the terminal's Ctrl-C reaches it directly. We only have
-//! to outlive it: a run that was interrupted is recorded like any other. Signals that have reached
-//! us alone are passed on.
+//! The command is in a process group of its own: what the terminal's keys and others send reaches us, and
+//! [`crate::child`] passes it on. We outlive the command: a run that was interrupted is recorded like any
+//! other.
 
-use std::fs::File;
+use std::fs;
 use std::future::poll_fn;
 use std::io;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, getpgrp, tcgetpgrp};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise};
+use nix::unistd::{Pid, getpgid, getpgrp, getppid, getsid};
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
 /// So long after the command has ended, a signal is still the one that ended it.
 const SAME_KEY_PRESS: Duration = Duration::from_millis(500);
 
-/// What a terminal sends to the whole process group in its foreground.
-const OF_A_TERMINAL: [Signal; 3] = [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP];
+/// What asks for an end.
+const FOR_AN_END: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP];
 /// What means to a command whatever it wants it to mean, such as "save your state".
 const OF_THE_COMMAND: [Signal; 2] = [Signal::SIGUSR1, Signal::SIGUSR2];
+/// What a terminal and its shell tell their jobs.
+const OF_A_JOB: [Signal; 3] = [Signal::SIGTSTP, Signal::SIGCONT, Signal::SIGWINCH];
 
 /// Catches the signals that would end us, from when it is made until we end.
 ///
@@ -34,7 +36,7 @@ impl Guard {
     pub fn install() -> io::Result<Self> {
         let ignored = ignored_signals();
         let mut streams = Vec::new();
-        for kind in [Signal::SIGTERM].into_iter().chain(OF_A_TERMINAL).chain(OF_THE_COMMAND) {
+        for kind in FOR_AN_END.into_iter().chain(OF_THE_COMMAND).chain(OF_A_JOB) {
             let number = kind as i32;
             // What we were told to ignore (`nohup`, a shell's background job) the command ignores
             // too, as it would without us. A handler would be reset to the default when it starts.
@@ -58,12 +60,15 @@ impl Guard {
         }
     }
 
-    /// Waits for the next signal that asks for an end.
+    /// Waits for the next signal that asks for an end, while there is no command that hears the others.
     pub async fn stop(&mut self) -> Signal {
         loop {
             let caught = self.caught().await;
-            if !OF_THE_COMMAND.contains(&caught) {
+            if FOR_AN_END.contains(&caught) {
                 return caught;
+            }
+            if caught == Signal::SIGTSTP && !is_orphaned() {
+                suspend();
             }
         }
     }
@@ -82,29 +87,57 @@ impl Guard {
     }
 }
 
-/// Passes a signal on to the command, if only we have received it.
-///
-/// `kill` reaches one process. A terminal reaches the whole group: passing on what it sends would
-/// make the command see it twice.
-pub fn pass_on(signal: Signal, process: Option<u32>) {
-    if OF_A_TERMINAL.contains(&signal) && is_in_foreground() {
-        return;
-    }
-    if let Some(pid) = process.and_then(|id| i32::try_from(id).ok()) {
-        // It may have ended by itself a moment ago.
-        let _ = kill(Pid::from_raw(pid), signal);
-    }
+/// Stops us until a shell lets us go on: what Ctrl-Z would do if we did not catch it.
+pub fn suspend() {
+    // It can be neither caught nor refused.
+    let _ = raise(Signal::SIGSTOP);
 }
 
-/// Whether our process group is the one that the terminal's keys reach.
-fn is_in_foreground() -> bool {
-    File::open("/dev/tty").is_ok_and(|terminal| tcgetpgrp(&terminal).is_ok_and(|group| group == getpgrp()))
+/// Whether no shell would ever let us go on again. The system does not stop such a process for a terminal's
+/// sake, so neither must we.
+pub fn is_orphaned() -> bool {
+    let group = getpgrp();
+    let mut above = getppid();
+    loop {
+        // One that we can't see is in another container: at least another session.
+        if above.as_raw() <= 0 {
+            return true;
+        }
+        if getpgid(Some(above)) != Ok(group) {
+            break;
+        }
+        // A script that started us stops with us. Who lets it go on?
+        let Some(parent) = parent_of(above) else { break };
+        above = parent;
+    }
+    !matches!((getsid(Some(above)), getsid(None)), (Ok(theirs), Ok(ours)) if theirs == ours)
+}
+
+/// The process that started this one. Only Linux tells.
+fn parent_of(process: Pid) -> Option<Pid> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The second field is the program's name, in parentheses, and may hold anything.
+    let parent = text.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?;
+    Some(Pid::from_raw(parent.parse().ok()?))
+}
+
+/// Does what a terminal would stop a background process for, such as writing to one that is set to refuse
+/// it: the command may have the terminal, and then we are in its background.
+pub fn from_the_background<T>(action: impl FnOnce() -> T) -> T {
+    let mut stop = SigSet::empty();
+    stop.add(Signal::SIGTTOU);
+    let before = stop.thread_swap_mask(SigmaskHow::SIG_BLOCK);
+    let outcome = action();
+    if let Ok(before) = before {
+        let _ = before.thread_set_mask();
+    }
+    outcome
 }
 
 /// The signals that this process was started to ignore, one bit each. Only Linux tells; elsewhere
 /// none are taken to be ignored.
 fn ignored_signals() -> u64 {
-    std::fs::read_to_string("/proc/self/status")
+    fs::read_to_string("/proc/self/status")
         .ok()
         .and_then(|status| {
             let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;

@@ -116,8 +116,11 @@ impl Workspace {
     /// Makes a run the active one. Its label is its experiment id, once it has one.
     pub fn set_active_experiment(&self, label: &str, run: Uuid) -> Result<()> {
         let path = self.active_experiment_path();
-        private_files::file(&path)
+        // In one step: a disk without room must not lose the one before.
+        let new = path.with_extension("new");
+        private_files::file(&new)
             .and_then(|mut file| write!(file, "{label}\n{run}\n"))
+            .and_then(|()| fs::rename(&new, &path))
             .map_err(|error| Error::file("write", &path, &error))
     }
 

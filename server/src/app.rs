@@ -14,6 +14,7 @@ use crate::limits::Limits;
 use crate::live::Live;
 use crate::mail::Mailer;
 use crate::providers::Providers;
+use crate::services::contents::PartChecks;
 use crate::services::runs::RunCreation;
 use crate::tokens::Tokens;
 
@@ -44,6 +45,8 @@ pub struct App {
     pub key_cache: KeyCache,
     /// Runs that are being created, gathered into one commit.
     pub run_creation: RunCreation,
+    /// Large contents whose parts are being checked.
+    pub part_checks: PartChecks,
 }
 
 /// The one argument through which a handler reaches [`App`].
@@ -85,6 +88,7 @@ impl AppState {
             limits,
             key_cache: KeyCache::default(),
             run_creation: RunCreation::default(),
+            part_checks: PartChecks::default(),
         })))
     }
 

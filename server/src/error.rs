@@ -9,8 +9,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use otrace_wire::ErrorCode;
+use otrace_wire::version::Version;
 
 use crate::domain::text::Invalid;
 
@@ -46,12 +48,18 @@ pub enum AppError {
         /// What to do instead.
         hint: &'static str,
     },
+    /// The CLI is older than this server speaks with.
+    #[error("This otrace is version {0}, and the server needs {oldest} or newer.", oldest = Version::OLDEST_CLIENT)]
+    ClientTooOld(Version),
     /// Too many requests.
     #[error("Too many requests. Try again in {retry_after_seconds} s.")]
     RateLimited {
         /// When to come back, in seconds.
         retry_after_seconds: u64,
     },
+    /// There is no room for what is sent.
+    #[error("The server's disk is full. What is stored is safe; whoever runs the server has to make room.")]
+    DiskFull,
     /// A part that the server needs is away; the same request may pass later.
     #[error("{0}")]
     Unavailable(Cow<'static, str>),
@@ -79,8 +87,9 @@ impl AppError {
             Self::Invalid(_) => ErrorCode::Invalid,
             Self::Conflict(_) => ErrorCode::Conflict,
             Self::TooLarge { .. } => ErrorCode::TooLarge,
+            Self::ClientTooOld(_) => ErrorCode::ClientTooOld,
             Self::RateLimited { .. } => ErrorCode::RateLimited,
-            Self::Unavailable(_) => ErrorCode::Unavailable,
+            Self::DiskFull | Self::Unavailable(_) => ErrorCode::Unavailable,
             Self::Internal(_) => ErrorCode::Internal,
         }
     }
@@ -94,7 +103,9 @@ impl AppError {
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::ClientTooOld(_) => StatusCode::UPGRADE_REQUIRED,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -109,6 +120,7 @@ impl AppError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::TooLarge { hint, .. } => Some((*hint).to_owned()),
+            Self::ClientTooOld(_) => Some("Install the otrace that came with the server".to_owned()),
             _ => None,
         }
     }
@@ -117,6 +129,7 @@ impl AppError {
     pub const fn retry_after_seconds(&self) -> Option<u64> {
         match self {
             Self::RateLimited { retry_after_seconds } => Some(*retry_after_seconds),
+            Self::DiskFull => Some(60),
             Self::Unavailable(_) => Some(5),
             _ => None,
         }
@@ -127,7 +140,7 @@ impl IntoResponse for AppError {
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();
         if let Some(seconds) = self.retry_after_seconds() {
-            response.headers_mut().insert(axum::http::header::RETRY_AFTER, seconds.into());
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         response.extensions_mut().insert(ResponseError(Arc::new(self)));
         response
@@ -160,6 +173,10 @@ impl From<sqlx::Error> for AppError {
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
                 tracing::warn!(error = %error, "the database is out of reach");
                 Self::Unavailable("The server's database is out of reach. Try again in a moment.".into())
+            }
+            sqlx::Error::Database(error) if error.code().as_deref() == Some("53100") => {
+                tracing::error!(%error, "the database's disk is full");
+                Self::DiskFull
             }
             sqlx::Error::Database(error) if error.code().is_some_and(|code| is_passing(&code)) => {
                 tracing::warn!(%error, "the database could not answer now");

@@ -3,7 +3,8 @@
 //! The rooms, from the outside in (`docs/architecture.md` says who may touch what):
 //!
 //! - [`routes`] is the whole URL table; [`serve`] accepts connections; [`middleware`] wraps each request.
-//! - [`api`] speaks JSON, [`web`] speaks HTML. Both are thin: extract, one service call, answer.
+//! - [`api`] speaks JSON, [`web`] speaks HTML. Both are thin: extract, one service call, answer. Contents they both
+//!   answer with [`content_response`].
 //! - [`auth`] tells who asks: extractors that a handler's signature names.
 //! - [`services`] are the verbs; they begin and commit. [`store`] is SQL, [`blobs`] are contents.
 //! - [`providers`] let other sites vouch for a person, [`mail`] sends letters, [`tokens`] is what is signed
@@ -18,6 +19,7 @@ pub mod blobs;
 pub mod clock;
 pub mod commands;
 pub mod config;
+mod content_response;
 pub mod database;
 pub mod domain;
 pub mod error;

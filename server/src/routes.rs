@@ -50,7 +50,11 @@ fn api() -> Router<AppState> {
         .route("/v1/runs/{run}/artifacts", get(api::runs::artifacts))
         .route("/v1/artifacts/{artifact}/download", get(api::artifacts::download))
         .route("/v1/artifacts/{artifact}/ticket", post(api::artifacts::ticket))
-        .route("/v1/contents/{sha256}", put(api::contents::put))
+        .route("/v1/contents", post(api::contents::put_packed))
+        .route("/v1/contents/lacking", post(api::contents::lacking))
+        .route("/v1/contents/arrived", post(api::contents::arrived))
+        .route("/v1/contents/{sha256}", get(api::contents::show).put(api::contents::put))
+        .route("/v1/contents/{sha256}/parts", put(api::contents::put_parts))
         .route("/v1/device/code", post(api::devices::ask))
         .route("/v1/device/token", post(api::devices::poll))
         .route("/v1/keys/revoke", post(api::keys::revoke))
@@ -59,6 +63,7 @@ fn api() -> Router<AppState> {
         // Each body has its own limit, enforced while it is read.
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::catch_panics())
+        .layer(from_fn(api::version::check))
         .layer(from_fn(api::answer::render))
 }
 
@@ -154,6 +159,7 @@ fn projects() -> Router<AppState> {
         .route("/projects/{slug}/runs/{run}", get(runs::overview::show))
         .route("/projects/{slug}/runs/{run}/metrics", get(runs::metrics::show))
         .route("/projects/{slug}/runs/{run}/logs", get(runs::logs::show))
+        .route("/projects/{slug}/runs/{run}/logs/lines", get(runs::logs::lines::show))
         .route("/projects/{slug}/runs/{run}/logs/{position}/raw", get(runs::raw::log))
         .route("/projects/{slug}/runs/{run}/artifacts", get(runs::artifacts::list))
         .route("/projects/{slug}/runs/{run}/artifacts/{artifact}", get(runs::artifacts::show))

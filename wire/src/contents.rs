@@ -1,7 +1,10 @@
 //! Contents: bytes known by their SHA-256.
 //!
-//! Our own CLI streams contents to `PUT /v1/contents/{sha256}` and then names them by hash in the
-//! run's details; published clients send them inline as base64.
+//! Our own CLI sends contents first and then names them by hash in the run's details; published clients send
+//! them inline as base64. It asks which of them the project lacks (`POST /v1/contents/lacking`) and sends those:
+//! small ones many at a time ([`packed`]), others one by one (`PUT /v1/contents/{sha256}`). One that is larger
+//! than [`PART_BYTES`] goes in parts, each a content by itself, so that a broken transfer goes on where it
+//! stopped; the server puts them together when it is told how (`PUT /v1/contents/{sha256}/parts`).
 
 use std::fmt;
 use std::str::FromStr;
@@ -98,6 +101,99 @@ pub struct StoredContent {
     pub size_bytes: u64,
 }
 
+/// The length of a part in bytes; only a content's last part may be shorter.
+pub const PART_BYTES: u64 = 8 * 1024 * 1024;
+/// The most contents that one request asks for.
+pub const LACKING_MAX: usize = 1000;
+
+/// `POST /v1/contents/lacking`: contents that a client has.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Offered {
+    /// At most [`LACKING_MAX`].
+    pub contents: Vec<OfferedContent>,
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferedContent {
+    /// Its hash.
+    pub hash: Sha256Digest,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+}
+
+/// The answer: those that are to be sent.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Lacking {
+    /// In the order in which they were offered.
+    pub lacking: Vec<LackingContent>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LackingContent {
+    /// Its hash.
+    pub hash: Sha256Digest,
+    /// A presigned address of the store: `PUT` the bytes there without any credentials, then say so with
+    /// `POST /v1/contents/arrived`. Where there is none, and where that fails, they go to the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub put_to: Option<String>,
+}
+
+/// `POST /v1/contents/arrived`: contents that were put to the store directly. The answer is a [`Lacking`]: those that
+/// are not there, or are not what they were announced as.
+pub type Arrived = Offered;
+
+/// `PUT /v1/contents/{sha256}/parts`: the parts that make up a content, which the project all has.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Parts {
+    /// The content's size in bytes.
+    pub size_bytes: u64,
+    /// The hashes of its parts, the first first, each of [`PART_BYTES`] but for the last.
+    pub parts: Vec<Sha256Digest>,
+}
+
+/// The answer. Until `is_stored`, the server reads the parts to check the content's hash: ask again.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct PartsTaken {
+    /// Whether the content is stored, durably.
+    pub is_stored: bool,
+}
+
+/// `POST /v1/contents`: small contents, many at a time.
+///
+/// The body is one frame after another: the content's SHA-256 (32 bytes), its length in bytes (4 bytes, big-endian),
+/// and its bytes. All of them are stored when the answer comes, or none.
+pub mod packed {
+    use super::Sha256Digest;
+
+    /// The largest content that may travel so, in bytes.
+    pub const CONTENT_MAX: usize = 256 * 1024;
+    /// The most that one request takes, in bytes, the frames' heads included.
+    pub const BODY_MAX: usize = 8 * 1024 * 1024;
+    /// The length of a frame's head in bytes.
+    pub const HEAD_BYTES: usize = 36;
+
+    /// The head of a content's frame.
+    pub fn head(digest: &Sha256Digest, length: u32) -> [u8; HEAD_BYTES] {
+        let mut head = [0; HEAD_BYTES];
+        head[..32].copy_from_slice(digest.as_bytes());
+        head[32..].copy_from_slice(&length.to_be_bytes());
+        head
+    }
+
+    /// The frame that begins at a place in a body: the announced hash, and where its bytes are; the next frame begins
+    /// where they end. Nothing, where the body ends, is cut, or the content is too long.
+    pub fn next(body: &[u8], at: usize) -> Option<(Sha256Digest, std::ops::Range<usize>)> {
+        let head = body.get(at..)?.first_chunk::<HEAD_BYTES>()?;
+        let (hash, length) = head.split_first_chunk::<32>()?;
+        let length = usize::try_from(u32::from_be_bytes(*length.first_chunk()?)).ok()?;
+        let start = at + HEAD_BYTES;
+        (length <= CONTENT_MAX && body.len() - start >= length)
+            .then_some((Sha256Digest::new(*hash), start..start + length))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +204,21 @@ mod tests {
         assert_eq!(digest.to_string(), format!("sha256:{}", "ab".repeat(32)));
         assert_eq!(digest.to_string().parse(), Ok(digest));
         assert_eq!(digest.hex().parse(), Ok(digest));
+    }
+
+    #[test]
+    fn frames_read_back_and_a_cut_one_is_told() {
+        let digest = Sha256Digest::new([7; 32]);
+        let mut body = packed::head(&digest, 3).to_vec();
+        body.extend_from_slice(b"abc");
+        body.extend_from_slice(&packed::head(&digest, 0));
+        let (hash, first) = packed::next(&body, 0).unwrap();
+        assert_eq!((hash, &body[first.clone()]), (digest, &b"abc"[..]));
+        let (_, second) = packed::next(&body, first.end).unwrap();
+        assert_eq!(second, body.len()..body.len());
+        assert_eq!(packed::next(&body, second.end), None, "there is no third");
+        assert_eq!(packed::next(&body[..first.end - 1], 0), None, "the first is cut");
+        assert_eq!(packed::next(&packed::head(&digest, u32::MAX), 0), None, "it is too long");
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub enum ErrorCode {
     Conflict,
     /// The body is larger than the server takes.
     TooLarge,
+    /// The CLI is older than the server speaks with.
+    ClientTooOld,
     /// Too many requests; `Retry-After` says when to come back.
     RateLimited,
     /// A part that the server needs is away; the same request may pass later.
@@ -56,6 +58,7 @@ impl ErrorCode {
             Self::Invalid => "invalid",
             Self::Conflict => "conflict",
             Self::TooLarge => "too_large",
+            Self::ClientTooOld => "client_too_old",
             Self::RateLimited => "rate_limited",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",

@@ -16,6 +16,7 @@ pub mod paths;
 pub mod run;
 pub mod run_status;
 pub mod series;
+pub mod version;
 
 pub use contents::{Sha256Digest, StoredContent};
 pub use details::{

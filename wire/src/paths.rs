@@ -12,6 +12,8 @@ pub const WORKSPACE: &str = "/v1/projects/current/workspace";
 pub const DEVICE_CODE: &str = "/v1/device/code";
 /// `POST`: has that been approved? No key.
 pub const DEVICE_TOKEN: &str = "/v1/device/token";
+/// `POST`: whoever holds a key may end it. No key.
+pub const KEYS_REVOKE: &str = "/v1/keys/revoke";
 /// `POST` a run, `GET` them all, `DELETE` them all.
 pub const RUNS: &str = "/v1/runs";
 /// `GET`: how many runs the project has.
@@ -25,6 +27,18 @@ pub fn run(run: &str) -> String {
 /// `PUT`: replaces the run's details.
 pub fn run_details(run: &str) -> String {
     format!("/v1/runs/{run}/details")
+}
+
+/// `POST` small contents, many at a time.
+pub const CONTENTS: &str = "/v1/contents";
+/// `POST`: which of these contents does the project lack?
+pub const CONTENTS_LACKING: &str = "/v1/contents/lacking";
+/// `POST`: these contents were put to the store directly.
+pub const CONTENTS_ARRIVED: &str = "/v1/contents/arrived";
+
+/// `PUT`: the parts that a content is made of.
+pub fn content_parts(digest: &Sha256Digest) -> String {
+    format!("/v1/contents/{}/parts", digest.hex())
 }
 
 /// `PUT`: one content, streamed, verified by its hash.

@@ -60,6 +60,9 @@ pub struct RunOutcome {
     /// The command's exit code; 128 + n after signal n.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i32>,
+    /// What the signal is called that ended it, such as `SIGKILL`. Sent by our own CLI.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
     /// How long it ran, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<f64>,
@@ -104,6 +107,9 @@ pub struct Run {
     pub finished_at: Option<OffsetDateTime>,
     /// Its exit code.
     pub exit_code: Option<i32>,
+    /// What the signal is called that ended it, where one did and the client said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
     /// How long it ran, in seconds.
     pub duration_seconds: Option<f64>,
     /// Where it ran.

@@ -1,7 +1,7 @@
 //! The files that are kept with a run: copied, typed, parsed and excerpted.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
 use otrace_wire::{Artifact, Evidence, ResultValue, Table};
@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::capture::expected::{Declared, Found};
+use crate::capture::masked;
 use crate::capture::stored::{self, StoredFile};
+use crate::secrets::{Masker, Surface};
 use crate::workspace::Workspace;
 use crate::{clock, outputs, printer};
 
@@ -39,10 +41,11 @@ pub struct Kept {
 
 impl Kept {
     /// Copies what was found into `folder`, and reads what can be read from outputs.
-    pub fn keep(workspace: &Workspace, folder: &Path, found: Found) -> Self {
+    /// Secrets in configs and logs are masked. Artifacts are the run's results, and stay as they are.
+    pub fn keep(workspace: &Workspace, folder: &Path, found: Found, masker: Option<&Masker>) -> Self {
         let mut kept = Self { missing: found.missing, ..Self::default() };
         for (path, declared) in found.files {
-            kept.add(workspace, folder, &path, declared);
+            kept.add(workspace, folder, &path, declared, masker);
         }
         kept
     }
@@ -59,10 +62,13 @@ impl Kept {
         self
     }
 
-    fn add(&mut self, workspace: &Workspace, folder: &Path, path: &Path, declared: Declared) {
+    fn add(&mut self, workspace: &Workspace, folder: &Path, path: &Path, declared: Declared, masker: Option<&Masker>) {
         let original = workspace.relative(path);
+        if declared == Declared::Reference {
+            return self.refer_to(path, original);
+        }
         let target = folder.join(declared_folder(declared)).join(place(Path::new(&original)));
-        let copy = match stored::copy(path, target) {
+        let copy = match copy(path, target, &original, declared, masker) {
             Ok(copy) => copy,
             Err(error) => {
                 printer::warning(format_args!("could not keep {original} with the run: {error}"));
@@ -85,26 +91,65 @@ impl Kept {
             self.tables.extend(parsed.tables);
             self.evidence.extend(evidence(&copy.path, &original, kind));
         }
-        self.artifacts.push(Artifact {
-            local_artifact_id: Some(Uuid::now_v7().to_string()),
-            original_path: Some(original),
-            stored_path: Some(stored_path),
-            kind: Some(kind.to_owned()),
-            size_bytes: Some(copy.wire_size()),
-            hash: Some(copy.digest.to_string()),
-            content_type: Some(content_type(path).to_owned()),
-            created_at: Some(clock::now()),
-            ..Artifact::default()
-        });
+        let artifact = artifact(path, original, kind, &copy);
+        self.artifacts.push(Artifact { stored_path: Some(stored_path), ..artifact });
         self.copies.push(copy);
     }
+
+    /// Records a file that stays where it is.
+    fn refer_to(&mut self, path: &Path, original: String) {
+        match stored::measure(path.to_path_buf()) {
+            Ok(file) => {
+                let kind = kind_of(path, Declared::Reference);
+                self.observed.push(json!({"original_path": original, "type": kind, "size_bytes": file.size}));
+                self.artifacts.push(artifact(path, original, kind, &file));
+            }
+            Err(error) => {
+                printer::warning(format_args!("could not read {original}: {error}"));
+                self.missing.push(json!({"path": original, "type": Declared::Reference.as_str()}));
+            }
+        }
+    }
+}
+
+fn artifact(path: &Path, original: String, kind: &str, file: &StoredFile) -> Artifact {
+    Artifact {
+        local_artifact_id: Some(Uuid::now_v7().to_string()),
+        original_path: Some(original),
+        kind: Some(kind.to_owned()),
+        size_bytes: Some(file.wire_size()),
+        hash: Some(file.digest.to_string()),
+        content_type: Some(content_type(path).to_owned()),
+        created_at: Some(clock::now()),
+        ..Artifact::default()
+    }
+}
+
+fn copy(
+    path: &Path,
+    target: PathBuf,
+    original: &str,
+    declared: Declared,
+    masker: Option<&Masker>,
+) -> io::Result<StoredFile> {
+    let masking = masker.map(|masker| (masker, Surface::File(original.to_owned())));
+    if declared != Declared::Artifact {
+        return masked::copy(path, target, masking).map(|copied| copied.file);
+    }
+    let copy = stored::copy(path, target)?;
+    if let Some((masker, surface)) = masking
+        && let Ok(file) = File::open(&copy.path)
+    {
+        masker.look_through(&surface, file);
+    }
+    Ok(copy)
 }
 
 /// A config and an output can be one file, which the command changed: both are kept.
 fn declared_folder(declared: Declared) -> &'static str {
     match declared {
         Declared::Config => "configs",
-        Declared::Artifact | Declared::Log => "outputs",
+        Declared::Artifact | Declared::Reference | Declared::Log => "outputs",
     }
 }
 
@@ -129,7 +174,7 @@ fn kind_of(path: &Path, declared: Declared) -> &'static str {
     match declared {
         Declared::Config => return "config",
         Declared::Log => return "log",
-        Declared::Artifact => {}
+        Declared::Artifact | Declared::Reference => {}
     }
     match suffix(path).as_str() {
         "json" | "csv" | "tsv" | "jsonl" | "ndjson" => "metrics",

@@ -11,8 +11,9 @@ use serde::Deserialize;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 
-use crate::capture::machine;
 use crate::capture::stored::{self, StoredFile};
+use crate::capture::{machine, masked};
+use crate::secrets::{Masker, Surface};
 use crate::{printer, private_files};
 
 /// What is looked for in the workspace's root.
@@ -46,16 +47,17 @@ pub struct Dependency {
 }
 
 /// Copies those that are there into `folder`.
-pub fn capture(root: &Path, folder: &Path) -> Vec<Dependency> {
-    NAMES.into_iter().filter_map(|name| keep(&root.join(name), folder, name)).collect()
+pub fn capture(root: &Path, folder: &Path, masker: Option<&Masker>) -> Vec<Dependency> {
+    NAMES.into_iter().filter_map(|name| keep(&root.join(name), folder, name, masker)).collect()
 }
 
-fn keep(source: &Path, folder: &Path, name: &'static str) -> Option<Dependency> {
+fn keep(source: &Path, folder: &Path, name: &'static str, masker: Option<&Masker>) -> Option<Dependency> {
     if !source.is_file() {
         return None;
     }
-    match stored::copy(source, folder.join(name)) {
-        Ok(copy) => Some(Dependency { name, copy }),
+    let masking = masker.map(|masker| (masker, Surface::File(name.to_owned())));
+    match masked::copy(source, folder.join(name), masking) {
+        Ok(copied) => Some(Dependency { name, copy: copied.file }),
         Err(error) => {
             printer::warning(format_args!("could not keep {name} with the run: {error}"));
             None
@@ -135,9 +137,9 @@ fn python_of(program: &Path, root: &Path) -> Option<PathBuf> {
 }
 
 /// Asks an interpreter what is installed for it, and writes the list to `target`.
-pub async fn packages(interpreter: &Path, root: &Path, target: PathBuf) -> Option<Packages> {
+pub async fn packages(interpreter: &Path, root: &Path, target: PathBuf, masker: Option<&Masker>) -> Option<Packages> {
     let listed = tokio::time::timeout(PATIENCE, list(interpreter, root)).await.ok()??;
-    write(&listed, &target).ok()?;
+    write(&listed, &target, masker).ok()?;
     let list = stored::measure(target).ok()?;
     Some(Packages { interpreter: listed.executable, version: listed.version, folders: listed.folders, list })
 }
@@ -152,7 +154,7 @@ async fn list(interpreter: &Path, root: &Path) -> Option<Listed> {
     serde_json::from_slice(&answer).ok()
 }
 
-fn write(listed: &Listed, target: &Path) -> io::Result<()> {
+fn write(listed: &Listed, target: &Path, masker: Option<&Masker>) -> io::Result<()> {
     if let Some(folder) = target.parent() {
         private_files::folders(folder)?;
     }
@@ -161,6 +163,8 @@ fn write(listed: &Listed, target: &Path) -> io::Result<()> {
         text.push_str(package);
         text.push('\n');
     }
+    // An address that a package was installed from can hold a password.
+    let text = masker.map_or_else(|| text.clone(), |masker| masker.mask_text(&Surface::Packages, &text));
     private_files::file(target)?.write_all(text.as_bytes())
 }
 
@@ -177,7 +181,7 @@ mod tests {
         fs::write(root.path().join("uv.lock"), "").expect("written");
         fs::create_dir(root.path().join("Pipfile")).expect("made");
         let folder = root.path().join("copies");
-        let kept = capture(root.path(), &folder);
+        let kept = capture(root.path(), &folder, None);
         assert_eq!(kept.iter().map(|d| d.name).collect::<Vec<_>>(), ["requirements.txt", "uv.lock"]);
         assert_eq!(fs::read(folder.join("requirements.txt")).expect("read"), b"torch\n");
         assert_eq!(requirements_hash(&kept), Some(kept[0].copy.digest.to_string()));
@@ -211,7 +215,8 @@ mod tests {
         let root = tempfile::tempdir().expect("a folder");
         fs::write(root.path().join("json.py"), "open('spied', 'w')\n").expect("written");
         fs::create_dir(root.path().join("copies")).expect("made");
-        let listed = packages(&python, root.path(), root.path().join("copies/packages.txt")).await.expect("a list");
+        let listed =
+            packages(&python, root.path(), root.path().join("copies/packages.txt"), None).await.expect("a list");
         let text = fs::read_to_string(&listed.list.path).expect("read");
         assert!(text.starts_with(&format!("# Python {}, ", listed.version)), "{text}");
         assert!(!root.path().join("spied").exists());
@@ -220,7 +225,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_python_has_no_list() {
         let root = tempfile::tempdir().expect("a folder");
-        assert!(packages(Path::new("/bin/true"), root.path(), root.path().join("list")).await.is_none());
-        assert!(packages(Path::new("/nowhere/python"), root.path(), root.path().join("list")).await.is_none());
+        assert!(packages(Path::new("/bin/true"), root.path(), root.path().join("list"), None).await.is_none());
+        assert!(packages(Path::new("/nowhere/python"), root.path(), root.path().join("list"), None).await.is_none());
     }
 }

@@ -21,6 +21,8 @@ pub enum Declared {
     Config,
     /// With `--expect-artifact`.
     Artifact,
+    /// As an artifact whose content is not stored.
+    Reference,
     /// With `--expect-log`.
     Log,
 }
@@ -30,7 +32,7 @@ impl Declared {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Config => "config",
-            Self::Artifact => "artifact",
+            Self::Artifact | Self::Reference => "artifact",
             Self::Log => "log",
         }
     }

@@ -20,6 +20,7 @@ use crate::capture::git::GitFacts;
 use crate::capture::machine;
 use crate::capture::submodules::{self, Found};
 use crate::capture::untracked::{Listed, Untracked};
+use crate::secrets::Masker;
 use crate::workspace::Workspace;
 
 /// Once the command has ended, so long is waited for what is not there yet.
@@ -83,6 +84,7 @@ impl Gathering {
         git: Option<&GitFacts>,
         listed: Option<Listed>,
         folder: &Path,
+        masker: Option<&Masker>,
     ) -> Self {
         let shared = workspace.trace_dir().join("snapshots");
         let stop = Stop::default();
@@ -90,17 +92,17 @@ impl Gathering {
         let history =
             on_a_thread("git", move || facts.map(|facts| history(&root, &facts, &bundles)).unwrap_or_default());
         let untracked = listed.map(|listed| {
-            let (contents, stop) = (shared.join("contents"), Arc::clone(&stop.0));
-            on_a_thread("untracked", move || listed.copy(&contents, &stop))
+            let (contents, stop, masker) = (shared.join("contents"), Arc::clone(&stop.0), masker.cloned());
+            on_a_thread("untracked", move || listed.copy(&contents, &stop, masker.as_ref()))
         });
         let interpreter = dependencies::interpreter(command, workspace.root());
         let is_python_used = interpreter.as_ref().is_some_and(|interpreter| interpreter.is_used);
         let (root, target) = (workspace.root().to_path_buf(), folder.join("packages.txt"));
         let ended = CancellationToken::new();
-        let no_use = ended.clone();
+        let (no_use, masker) = (ended.clone(), masker.cloned());
         let packages = async move {
             let path = interpreter?.path;
-            let listed = dependencies::packages(&path, &root, target);
+            let listed = dependencies::packages(&path, &root, target, masker.as_ref());
             // A short command is not held up for the packages of a Python that it may not even know.
             if is_python_used { listed.await } else { no_use.run_until_cancelled(listed).await.flatten() }
         };

@@ -12,7 +12,9 @@ use std::process::{Command, Stdio};
 
 use tokio::process::Command as AsyncCommand;
 
-use crate::capture::stored::{self, StoredFile};
+use crate::capture::masked::{self, Masked, Masking};
+use crate::capture::stored::StoredFile;
+use crate::secrets::{Masker, Surface};
 use crate::workspace::{AGENTS_FILE, IGNORE_FILE};
 use crate::{printer, private_files};
 
@@ -55,20 +57,31 @@ pub struct Diffs {
     pub staged: Option<StoredFile>,
     /// Whether git could not write one of them.
     pub is_incomplete: bool,
+    /// Whether a secret was masked in one of them.
+    pub is_masked: bool,
 }
 
 /// The state of the repository that `root` is in; nothing outside of one.
-pub async fn facts(root: &Path) -> Option<GitFacts> {
+pub async fn facts(root: &Path, masker: Option<&Masker>) -> Option<GitFacts> {
     let (status, remote_url) = tokio::join!(status(root), remote_url(root));
+    let mask = |url: String| masker.map_or_else(|| url.clone(), |masker| masker.mask_text(&Surface::RemoteUrl, &url));
+    let remote_url = remote_url.map(mask);
     status.map(|facts| GitFacts { remote_url, top: top(root), ..facts })
 }
 
 /// Writes the uncommitted changes of the repository into two files. A file that would be empty is
 /// not there.
-pub async fn diffs(root: &Path, dirty: &Path, staged: &Path) -> Diffs {
-    let (dirty, staged) = tokio::join!(diff(root, dirty, &[]), diff(root, staged, &["--cached"]));
+pub async fn diffs(root: &Path, dirty: &Path, staged: &Path, masker: Option<&Masker>) -> Diffs {
+    let masking = |surface| masker.map(|masker| (masker, surface));
+    let (dirty, staged) = tokio::join!(
+        diff(root, dirty, &[], masking(Surface::DirtyDiff)),
+        diff(root, staged, &["--cached"], masking(Surface::StagedDiff)),
+    );
     let is_incomplete = dirty.is_err() || staged.is_err();
-    Diffs { dirty: dirty.ok().flatten(), staged: staged.ok().flatten(), is_incomplete }
+    let (dirty, staged) = (dirty.ok().flatten(), staged.ok().flatten());
+    let is_masked = [&dirty, &staged].into_iter().flatten().any(|diff| diff.is_masked);
+    let file = |diff: Option<Masked>| diff.map(|diff| diff.file);
+    Diffs { dirty: file(dirty), staged: file(staged), is_incomplete, is_masked }
 }
 
 async fn status(root: &Path) -> Option<GitFacts> {
@@ -148,7 +161,7 @@ fn without_password(remote: &str) -> String {
 /// Git could not write a patch.
 struct NotWritten;
 
-async fn diff(root: &Path, target: &Path, which: &[&str]) -> Result<Option<StoredFile>, NotWritten> {
+async fn diff(root: &Path, target: &Path, which: &[&str], masking: Masking<'_>) -> Result<Option<Masked>, NotWritten> {
     // Git writes into the file itself: a diff can be larger than memory.
     let file = private_files::file(target).map_err(|_| NotWritten)?;
     let mut git = asking(root);
@@ -157,12 +170,12 @@ async fn diff(root: &Path, target: &Path, which: &[&str]) -> Result<Option<Store
     git.args(["--src-prefix=a/", "--dst-prefix=b/"]);
     let ended = git.args(which).stdout(file).stderr(Stdio::null()).status().await;
     let is_written = ended.is_ok_and(|status| status.success());
-    let stored = if is_written { stored::measure(target.to_path_buf()).ok() } else { None };
-    if stored.as_ref().is_none_or(|stored| stored.size == 0) {
+    let diff = if is_written { masked::in_place(target.to_path_buf(), masking).ok() } else { None };
+    if diff.as_ref().is_none_or(|diff| diff.file.size == 0) {
         // Empty, or git's complaint that there is no repository: either way there is no diff.
         let _ = std::fs::remove_file(target);
     }
-    stored.map(|stored| Some(stored).filter(|stored| stored.size > 0)).ok_or(NotWritten)
+    diff.map(|diff| Some(diff).filter(|diff| diff.file.size > 0)).ok_or(NotWritten)
 }
 
 /// Git at work in the background of a command: as slow as it has to be, out of reach of the

@@ -10,6 +10,7 @@ pub mod expected;
 pub mod gathering;
 pub mod git;
 pub mod machine;
+pub mod masked;
 pub mod rebuild;
 pub mod snapshot;
 pub mod stored;

@@ -91,6 +91,9 @@ fn changes(git: &GitFacts, diffs: &Diffs, gathered: &Gathered, reasons: &mut Vec
     if git.has_conflicts {
         reasons.push("a merge had left conflicts, which no patch can hold".to_owned());
     }
+    if diffs.is_masked {
+        reasons.push("a secret was masked in the diff".to_owned());
+    }
     let has_own = diffs.dirty.is_some() || diffs.staged.is_some();
     if gathered.history.uses_lfs && (has_own || matches!(gathered.history.bundle, Bundle::Made { .. })) {
         reasons.push("of files that Git LFS keeps, only the pointers are in patches and bundles".to_owned());
@@ -104,6 +107,12 @@ fn files(untracked: Option<&Untracked>, reasons: &mut Vec<String>) {
     };
     if untracked.is_cut {
         reasons.push("there are too many untracked files to list".to_owned());
+    }
+    let masked: Vec<_> = untracked.files.iter().filter(|file| file.is_masked).collect();
+    match masked.as_slice() {
+        [] => {}
+        [one] => reasons.push(format!("a secret was masked in the untracked file {}", one.path)),
+        all => reasons.push(format!("secrets were masked in {} untracked files", all.len())),
     }
     match untracked.left_out.as_slice() {
         [] => {}
@@ -154,7 +163,9 @@ mod tests {
 
     use super::*;
     use crate::capture::gathering::History;
+    use crate::capture::stored::Measure;
     use crate::capture::submodules::Found;
+    use crate::capture::untracked::UntrackedFile;
 
     fn git() -> GitFacts {
         GitFacts {
@@ -201,6 +212,25 @@ mod tests {
         assert_eq!(judged(&here, &gathered()).reasons.len(), 2);
         let broken_off = judge(Path::new("/home/ada/digits"), Some(&git()), &Diffs::default(), None);
         assert_eq!((broken_off.how_well, broken_off.directory), (HowWell::Partly, None));
+    }
+
+    #[test]
+    fn what_was_masked_is_a_reason() {
+        let file = |path: &str| UntrackedFile {
+            path: path.to_owned(),
+            is_executable: false,
+            copy: Measure::default().of_file(path.into()),
+            is_masked: true,
+        };
+        let masked = |paths: &[&str]| {
+            let files = paths.iter().map(|path| file(path)).collect();
+            let untracked = Some(Untracked { files, ..Untracked::default() });
+            let diffs = Diffs { is_masked: true, ..Diffs::default() };
+            judge(Path::new("/work"), Some(&git()), &diffs, Some(&Gathered { untracked, ..gathered() })).reasons
+        };
+        let diff = "a secret was masked in the diff";
+        assert_eq!(masked(&["a"]), [diff, "a secret was masked in the untracked file a"]);
+        assert_eq!(masked(&["a", "b"]), [diff, "secrets were masked in 2 untracked files"]);
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::capture::rebuild;
 use crate::capture::stored::StoredFile;
 use crate::capture::untracked::{self, Listed};
 use crate::error::{Error, Result};
+use crate::secrets::Masker;
 use crate::workspace::Workspace;
 
 /// When git has answered all else, its list of untracked files is waited for no longer than this.
@@ -38,6 +39,7 @@ pub struct Beginning {
     diffs: Diffs,
     untracked: Option<Listed>,
     command: Vec<String>,
+    masker: Option<Masker>,
 }
 
 /// The state that the command runs on.
@@ -55,13 +57,15 @@ pub struct State {
     gathered: OnceLock<Gathered>,
 }
 
-/// Asks git, all its questions at once.
-pub async fn begin(workspace: &Workspace, run: Uuid) -> Beginning {
+/// Asks git, all its questions at once. `masker` masks secrets in all that is kept; without one, nothing is
+/// masked.
+pub async fn begin(workspace: &Workspace, run: Uuid, masker: Option<&Masker>) -> Beginning {
     let folder = workspace.trace_dir().join("snapshots");
     let (dirty, staged) = diff_paths(&folder, &run.to_string());
     let root = workspace.root().to_path_buf();
     let names = AbortOnDropHandle::new(tokio::spawn(async move { untracked::names(&root).await }));
-    let (git, diffs) = tokio::join!(git::facts(workspace.root()), git::diffs(workspace.root(), &dirty, &staged));
+    let root = workspace.root();
+    let (git, diffs) = tokio::join!(git::facts(root, masker), git::diffs(root, &dirty, &staged, masker));
     let top = git.as_ref().and_then(|git| git.top.as_deref());
     let untracked = match top {
         Some(top) => {
@@ -70,7 +74,7 @@ pub async fn begin(workspace: &Workspace, run: Uuid) -> Beginning {
         }
         None => None,
     };
-    Beginning { git, diffs, untracked, command: Vec::new() }
+    Beginning { git, diffs, untracked, command: Vec::new(), masker: masker.cloned() }
 }
 
 /// Throws away what was begun for a run that there will not be.
@@ -100,16 +104,14 @@ impl Beginning {
         let folder = workspace.trace_dir().join("snapshots");
         let (dirty, staged) = diff_paths(&folder, name);
         let own = folder.join(name);
-        let diffs = Diffs {
-            dirty: rename(self.diffs.dirty, dirty)?,
-            staged: rename(self.diffs.staged, staged)?,
-            is_incomplete: self.diffs.is_incomplete,
-        };
-        let gathering = Gathering::start(workspace, &self.command, self.git.as_ref(), self.untracked, &own);
+        let diffs =
+            Diffs { dirty: rename(self.diffs.dirty, dirty)?, staged: rename(self.diffs.staged, staged)?, ..self.diffs };
+        let masker = self.masker.as_ref();
+        let gathering = Gathering::start(workspace, &self.command, self.git.as_ref(), self.untracked, &own, masker);
         Ok(State {
             git: self.git,
             diffs,
-            dependencies: dependencies::capture(workspace.root(), &own),
+            dependencies: dependencies::capture(workspace.root(), &own, masker),
             machine: machine::describe(),
             root: workspace.root().to_path_buf(),
             ended: gathering.ended(),

@@ -6,8 +6,8 @@
 
 mod secrets;
 
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::fs::{Metadata, OpenOptions};
+use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,8 +19,10 @@ use tempfile::NamedTempFile;
 use tokio::io::AsyncReadExt as _;
 
 use crate::capture::git;
-use crate::capture::stored::{Measure, StoredFile};
+use crate::capture::masked::{self, Masked};
+use crate::capture::stored::StoredFile;
 use crate::private_files;
+use crate::secrets::{Masker, Surface};
 use crate::traceignore::TraceIgnore;
 use crate::workspace::Workspace;
 
@@ -35,7 +37,6 @@ const LOOKED_AT_MAX: usize = 2_000;
 const TOO_MANY: &str = "there are more than 800 untracked files";
 /// So much of git's list is read.
 const LIST_MAX: u64 = 1024 * 1024;
-const BUFFER: usize = 64 * 1024;
 
 /// What was there when the command started.
 #[derive(Debug, Default)]
@@ -66,6 +67,8 @@ pub struct UntrackedFile {
     pub is_executable: bool,
     /// Our copy.
     pub copy: StoredFile,
+    /// Whether a secret was masked in it.
+    pub is_masked: bool,
 }
 
 /// A file as it was when it was listed.
@@ -186,16 +189,17 @@ impl Listed {
     }
 
     /// Copies them into `contents`, one after another, until it is told to stop.
-    pub fn copy(self, contents: &Path, stop: &Arc<AtomicBool>) -> Untracked {
+    pub fn copy(self, contents: &Path, stop: &Arc<AtomicBool>, masker: Option<&Masker>) -> Untracked {
         let mut kept = Untracked { files: Vec::new(), left_out: self.left_out, is_cut: self.is_cut };
         for file in self.files {
             if stop.load(Ordering::Relaxed) {
                 kept.left_out.push(left_out(&file.path, Some(file.mark.size), "there was no time to copy it"));
                 continue;
             }
-            match keep(&file, contents) {
-                Ok(Some(copy)) => {
-                    kept.files.push(UntrackedFile { path: file.path, is_executable: file.is_executable, copy });
+            match keep(&file, contents, masker) {
+                Ok(Some(Masked { file: copy, is_masked })) => {
+                    let Seen { path, is_executable, .. } = file;
+                    kept.files.push(UntrackedFile { path, is_executable, copy, is_masked });
                 }
                 Ok(None) => {
                     let reason = "it was changed before it could be copied";
@@ -228,7 +232,7 @@ fn left_out(path: &str, size: Option<u64>, reason: &str) -> LeftOut {
 }
 
 /// `None`: it is no longer what it was.
-fn keep(seen: &Seen, contents: &Path) -> io::Result<Option<StoredFile>> {
+fn keep(seen: &Seen, contents: &Path, masker: Option<&Masker>) -> io::Result<Option<Masked>> {
     // Neither a link nor a pipe that has taken the file's place is followed or waited for.
     let mut file = OpenOptions::new().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(&seen.place)?;
     if Mark::of(&file.metadata()?) != seen.mark {
@@ -236,7 +240,10 @@ fn keep(seen: &Seen, contents: &Path) -> io::Result<Option<StoredFile>> {
     }
     private_files::folder(contents).map_err(|error| io::Error::other(error.to_string()))?;
     let mut copy = NamedTempFile::new_in(contents)?;
-    let measure = pass(&mut file, copy.as_file_mut(), seen.mark.size)?;
+    // Never more than the file had: one that grows would be read without end.
+    let from = (&mut file).take(seen.mark.size + 1);
+    let masking = masker.map(|masker| (masker, Surface::File(seen.path.clone())));
+    let (measure, is_masked) = masked::pass(from, copy.as_file_mut(), masking)?;
     if Mark::of(&file.metadata()?) != seen.mark {
         return Ok(None);
     }
@@ -247,25 +254,7 @@ fn keep(seen: &Seen, contents: &Path) -> io::Result<Option<StoredFile>> {
         copy.as_file().sync_data()?;
         copy.persist(&path).map_err(|error| error.error)?;
     }
-    Ok(Some(StoredFile { path, ..stored }))
-}
-
-/// Never more than the file had: one that grows would be read without end.
-fn pass(from: &mut File, to: &mut File, size: u64) -> io::Result<Measure> {
-    let mut from = from.take(size + 1);
-    let mut buffer = vec![0; BUFFER];
-    let mut measure = Measure::default();
-    loop {
-        match from.read(&mut buffer) {
-            Ok(0) => return Ok(measure),
-            Ok(length) => {
-                to.write_all(&buffer[..length])?;
-                measure.add(&buffer[..length]);
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+    Ok(Some(Masked { file: StoredFile { path, ..stored }, is_masked }))
 }
 
 #[cfg(test)]

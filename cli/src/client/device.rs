@@ -1,11 +1,14 @@
-//! The requests of a login through the browser. Nobody needs a key for them.
+//! The requests of a login through the browser, and of its end. Nobody needs a key for them.
 
 use otrace_wire::device::{DeviceCode, DeviceCodeRequest, DeviceToken, DeviceTokenRequest};
 use otrace_wire::paths;
 use reqwest::{Method, StatusCode};
+use serde::de::IgnoredAny;
+use serde_json::json;
 
 use super::Client;
 use crate::error::Result;
+use crate::settings::ApiKey;
 
 /// How servers answer that know of no such path, and those that ask everybody for a key first.
 const UNKNOWN: [StatusCode; 3] = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED, StatusCode::UNAUTHORIZED];
@@ -30,5 +33,17 @@ impl Client {
             return Ok(None);
         }
         self.read(response).await.map(Some)
+    }
+
+    /// Has a key end, which whoever holds it may ask for. Says whether the server takes that at all.
+    pub async fn revoke_key(&self, key: &ApiKey) -> Result<bool> {
+        let body = json!({ "token": key.expose(), "is_logout": true });
+        let request = self.built(self.request(Method::POST, paths::KEYS_REVOKE).json(&body))?;
+        let response = self.answer(&request, None, None).await?;
+        if UNKNOWN.contains(&response.status()) {
+            return Ok(false);
+        }
+        let _: IgnoredAny = self.read(response).await?;
+        Ok(true)
     }
 }

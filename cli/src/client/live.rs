@@ -6,13 +6,13 @@ use otrace_wire::live::{Heartbeat, LogAppended};
 use otrace_wire::series::{AddSeries, SeriesAdded};
 use otrace_wire::{LogStream, RunOutcome, paths};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::Client;
-use crate::error::Result;
+use super::{Client, TIMEOUT};
+use crate::error::{Error, Result};
 
 /// How servers answer that don't have the run, or don't know of such requests.
 const NOT_TAKEN: [StatusCode; 2] = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
@@ -28,6 +28,23 @@ impl Client {
     ) -> Result<Option<LogAppended>> {
         let path = paths::run_log(&run.to_string(), stream.as_str());
         let request = self.request(Method::POST, &format!("{path}?offset={offset}"));
+        self.tell_if_taken(request.header(CONTENT_TYPE, "application/octet-stream").body(piece)).await
+    }
+
+    /// Sends a piece of a declared log, which begins at `offset`. Nothing, if the server takes none.
+    pub async fn append_declared_log(
+        &self,
+        run: Uuid,
+        log: &str,
+        offset: u64,
+        piece: Vec<u8>,
+    ) -> Result<Option<LogAppended>> {
+        let path = paths::run_log(&run.to_string(), LogStream::Log.as_str());
+        let offset = offset.to_string();
+        let parameters = [("offset", offset.as_str()), ("path", log)];
+        let url = Url::parse_with_params(&format!("{}{path}", self.base), parameters)
+            .map_err(|error| Error::new(format!("{} is not an address: {error}", self.base)))?;
+        let request = self.http.post(url).timeout(TIMEOUT);
         self.tell_if_taken(request.header(CONTENT_TYPE, "application/octet-stream").body(piece)).await
     }
 

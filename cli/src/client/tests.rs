@@ -9,9 +9,11 @@ use otrace_wire::LogStream;
 use otrace_wire::device::DeviceCodeRequest;
 use serde_json::{Value, json};
 
+use super::contents::Piece;
 use super::*;
 use crate::args::CredentialArgs;
 use crate::capture::stored;
+use crate::printer::progress::Meter;
 use crate::workspace::Workspace;
 
 const BUSY: &str = "429 Too Many Requests\r\nRetry-After: 1";
@@ -131,10 +133,11 @@ async fn a_request_that_was_put_off_is_sent_again_with_all_of_its_body() {
     let file = stored::measure(path).expect("measured");
     let (url, requests) = scripted(vec![(BUSY, no("busy")), (OK, yes())]);
     let start = Instant::now();
-    with_key(&url).put_content(file.digest, file.size, &file.path).await.expect("put");
+    let piece = Piece { digest: file.digest, size: file.size, path: Arc::new(file.path), offset: 0 };
+    with_key(&url).put_content(&piece, Meter::default()).await.expect("put");
     assert!(start.elapsed() >= Duration::from_secs(1));
     let sent: Vec<_> = requests.try_iter().map(|asked| (asked.what, asked.body)).collect();
-    let expected = (format!("PUT {}", paths::content(&file.digest)), "0.1 0.2".to_owned());
+    let expected = (format!("PUT {}", paths::content(&piece.digest)), "0.1 0.2".to_owned());
     assert_eq!(sent, [expected.clone(), expected]);
 }
 
@@ -177,6 +180,25 @@ async fn a_piece_of_a_log_goes_with_its_place_and_the_answer_says_where_to_go_on
     let asked = requests.try_recv().expect("a request");
     assert_eq!(asked.what, format!("POST /v1/runs/{}/logs/stdout?offset=7", Uuid::nil()));
     assert_eq!(asked.body, "hello");
+}
+
+#[tokio::test]
+async fn a_server_that_is_too_old_is_told_by_both_versions() {
+    let (url, _requests) = scripted(vec![("200 OK\r\nX-Otrace-Version: 0.1.9", yes())]);
+    let error = with_key(&url).whoami().await.expect_err("too old").to_string();
+    assert!(error.starts_with(&format!("the server at {url} is version 0.1.9, and this otrace needs ")), "{error}");
+    assert!(error.contains(" or newer. Update the server"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_our_version_is_quoted_and_not_asked_again() {
+    let refusal =
+        json!({"ok": false, "error": "This otrace is too old.", "code": "client_too_old", "hint": "Update it."});
+    let (url, requests) = scripted(vec![("426 Upgrade Required", refusal)]);
+    let client = with_key(&url).patient(Duration::from_secs(30));
+    let error = client.update_run(Uuid::nil(), &RunOutcome::default()).await.expect_err("too old");
+    assert_eq!(error.to_string(), "This otrace is too old. Update it.");
+    assert_eq!(requests.try_iter().count(), 1);
 }
 
 #[test]

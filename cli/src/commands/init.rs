@@ -7,6 +7,7 @@ use crate::capture::{git, machine, workspace_sync};
 use crate::client::{Client, SyncedWorkspace};
 use crate::commands::{ask_for_key, load_settings, login};
 use crate::error::Result;
+use crate::secrets::Masker;
 use crate::settings::Settings;
 use crate::workspace::{AGENTS_FILE, IGNORE_FILE, Workspace};
 use crate::{printer, prompts};
@@ -20,7 +21,8 @@ pub async fn run(args: &InitArgs) -> Result<()> {
     let identity = client.whoami().await?;
     workspace.prepare()?;
     workspace.write_guides(args.force)?;
-    let (git, python_version) = tokio::join!(git::facts(workspace.root()), machine::python_version());
+    let masker = Masker::of(&workspace)?;
+    let (git, python_version) = tokio::join!(git::facts(workspace.root(), Some(&masker)), machine::python_version());
     let mut description = workspace_sync::describe(&workspace, git.as_ref());
     description.python_version = python_version;
     description.project_id = Some(identity.project.id.to_string());

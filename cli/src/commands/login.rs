@@ -27,7 +27,7 @@ pub async fn run(args: &LoginArgs) -> Result<()> {
     };
     let settings = settings.with_api_key(key);
     let identity = Client::new(&settings)?.whoami().await?;
-    keep(&path, &settings, settings.api_key()?, [&identity.account.email, &identity.project.name])
+    keep(&path, &settings, settings.api_key()?, false, [&identity.account.email, &identity.project.name])
 }
 
 /// Has a login approved in the browser and saves its key, which is also the answer. Nothing, if the
@@ -37,20 +37,21 @@ pub(super) async fn in_browser(settings: &Settings) -> Result<Option<ApiKey>> {
     let Some(approved) = device_login::approve(settings).await? else { return Ok(None) };
     let key = ApiKey::new(&approved.api_key)?;
     // It is handed out once: it is saved before anything else can fail.
-    keep(&path, settings, &key, [&approved.account.email, &approved.project.name])?;
+    keep(&path, settings, &key, true, [&approved.account.email, &approved.project.name])?;
     Ok(Some(key))
 }
 
-fn path() -> Result<PathBuf> {
+pub(super) fn path() -> Result<PathBuf> {
     settings::saved_login_path()
         .ok_or_else(|| Error::new("there is no home directory to keep the login in").with_hint("Set HOME."))
 }
 
-fn keep(path: &Path, settings: &Settings, key: &ApiKey, [email, project]: [&str; 2]) -> Result<()> {
+fn keep(path: &Path, settings: &Settings, key: &ApiKey, is_made_here: bool, [email, project]: [&str; 2]) -> Result<()> {
     let server = &settings.api_url;
     // A file that can't be used was told of when the settings were loaded; it is written anew.
-    let logins = saved_login::load(path).unwrap_or_default();
-    saved_login::save(path, &logins.with(server, key.expose()))?;
+    let logins = saved_login::load(path).unwrap_or_default().with(server, key.expose());
+    let logins = if is_made_here { logins.made_by_login(server) } else { logins };
+    saved_login::save(path, &logins)?;
     printer::line(format_args!("Logged in to {server}"));
     printer::line(format_args!("Account: {email}"));
     printer::line(format_args!("Project: {project}"));

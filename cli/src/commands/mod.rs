@@ -1,9 +1,14 @@
 //! One module for each command.
 
+pub mod completions;
 mod device_login;
+pub mod doctor;
 mod init;
 mod login;
+pub mod logout;
+pub mod man;
 mod run;
+pub mod scaffold;
 mod status;
 mod sync;
 mod whoami;
@@ -25,6 +30,11 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Run(args) => return run::run(&args).await,
         Command::Sync => sync::run().await?,
         Command::Status(args) => status::run(&args)?,
+        Command::Logout(args) => logout::run(&args).await?,
+        Command::Doctor(args) => return doctor::run(&args).await,
+        Command::Scaffold(args) => scaffold::run(&args)?,
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args)?,
     }
     Ok(ExitCode::SUCCESS)
 }

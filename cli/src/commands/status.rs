@@ -9,7 +9,7 @@ use crate::args::StatusArgs;
 use crate::error::Result;
 use crate::printer;
 use crate::spool::records::{Asked, Captured, Started};
-use crate::spool::{Entry, Spool};
+use crate::spool::{Entry, Spool, bound};
 use crate::workspace::Workspace;
 
 /// A run that is not confirmed.
@@ -40,6 +40,9 @@ pub fn run(args: &StatusArgs) -> Result<()> {
             Ok(run) => unsent.extend(run),
             Err(error) => printer::warning(error),
         }
+    }
+    if let Some(warning) = bound::warning(&workspace) {
+        printer::warning(warning);
     }
     if args.json {
         printer::line(json!({ "unsent": unsent }));
@@ -117,5 +120,5 @@ fn print(run: &Unsent) {
     printer::line(format_args!("{}: {}", run.name, run.command));
     printer::line(format_args!("  Recorded: {}", run.recorded_at));
     printer::line(format_args!("  State: {state}"));
-    printer::line(format_args!("  Missing: {} ({} bytes)", run.missing.join(", "), run.bytes));
+    printer::line(format_args!("  Missing: {} ({})", run.missing.join(", "), printer::bytes(run.bytes)));
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::printer;
 use crate::settings::Settings;
 use crate::spool::finish::{Finished, Finisher};
-use crate::spool::{Entry, Spool};
+use crate::spool::{Entry, Spool, bound};
 use crate::workspace::{TRACE_DIR, Workspace};
 
 /// How long a server that fails is waited for, for each run.
@@ -36,12 +36,22 @@ pub async fn run() -> Result<()> {
             unsent += 1;
         }
     }
+    make_room(&workspace).await;
     if unsent == 0 {
         return Ok(());
     }
     let runs = if unsent == 1 { "1 run is".to_owned() } else { format!("{unsent} runs are") };
     Err(Error::new(format!("{runs} not sent completely; what was captured is kept in {TRACE_DIR}"))
         .with_hint("Run `otrace sync` again when the cause is gone."))
+}
+
+/// What is confirmed by now need not stay.
+async fn make_room(workspace: &Workspace) {
+    if !workspace.trace_dir().is_dir() {
+        return;
+    }
+    let workspace = workspace.clone();
+    let _ = tokio::task::spawn_blocking(move || bound::make_room(&workspace)).await;
 }
 
 async fn finish_one(finisher: &Finisher<'_>, entry: &Entry, label: &str) -> Result<()> {

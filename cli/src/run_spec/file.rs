@@ -74,7 +74,7 @@ pub fn render(spec: &RunSpec) -> String {
     field(&mut yaml, "setup", &spec.setup);
     list(&mut yaml, "command", &spec.command);
     list(&mut yaml, "config_paths", &spec.config_paths);
-    list(&mut yaml, "expected_artifact_paths", &spec.expected_artifact_paths);
+    artifacts(&mut yaml, spec);
     list(&mut yaml, "expected_log_paths", &spec.expected_log_paths);
     if let Some(title) = &spec.title {
         field(&mut yaml, "title", title);
@@ -97,6 +97,22 @@ fn list(yaml: &mut String, name: &str, values: &[String]) {
     let _ = writeln!(yaml, "{name}:");
     for value in values {
         let _ = writeln!(yaml, "  - {}", quoted(value));
+    }
+}
+
+fn artifacts(yaml: &mut String, spec: &RunSpec) {
+    let (name, paths) = ("expected_artifact_paths", &spec.expected_artifact_paths);
+    if spec.unstored_paths.is_empty() {
+        return list(yaml, name, paths);
+    }
+    let _ = writeln!(yaml, "{name}:");
+    for path in paths {
+        let quoted = quoted(path);
+        let _ = if spec.unstored_paths.contains(path) {
+            writeln!(yaml, "  - path: {quoted}\n    store_content: false")
+        } else {
+            writeln!(yaml, "  - {quoted}")
+        };
     }
 }
 
@@ -139,7 +155,8 @@ mod tests {
             intent: "Does it: \"help\"?\n# no comment\t\u{7f}\u{85}!".to_owned(),
             setup: "yes".to_owned(),
             command: ["sh", "-c", "echo $HOME && exit 1 \\", "", "größe 😀", "- x", "null"].map(str::to_owned).to_vec(),
-            expected_artifact_paths: vec!["out/*.json".to_owned()],
+            expected_artifact_paths: ["out/*.json", "big.pt"].map(str::to_owned).to_vec(),
+            unstored_paths: vec!["big.pt".to_owned()],
             title: Some("~".to_owned()),
             tags: vec!["1".to_owned()],
             ..RunSpec::default()

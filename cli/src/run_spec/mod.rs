@@ -24,6 +24,8 @@ pub struct RunSpec {
     pub config_paths: Vec<String>,
     /// Files that the command should leave behind.
     pub expected_artifact_paths: Vec<String>,
+    /// Those of them whose contents stay where they are: path, size and hash are recorded.
+    pub unstored_paths: Vec<String>,
     /// Log files that it should leave behind.
     pub expected_log_paths: Vec<String>,
     /// A short name to show.
@@ -66,13 +68,15 @@ impl RunSpec {
         let mut check = Check { fields, mistakes: Vec::new() };
         check.names();
         check.version();
+        let (expected_artifact_paths, unstored_paths) = check.artifacts();
         let spec = Self {
             intent: check.text("intent").unwrap_or_default(),
             setup: check.text("setup").unwrap_or_default(),
             title: check.text("title"),
             command: check.command(),
             config_paths: check.list("config_paths"),
-            expected_artifact_paths: check.list("expected_artifact_paths"),
+            expected_artifact_paths,
+            unstored_paths,
             expected_log_paths: check.list("expected_log_paths"),
             tags: check.list("tags"),
         };
@@ -103,6 +107,16 @@ impl RunSpec {
             ..CreateRun::default()
         }
     }
+}
+
+/// An expected artifact: its path, and whether its content is stored.
+fn artifact(item: &Value) -> Option<(&str, bool)> {
+    let Value::Object(fields) = item else { return Some((item.as_str()?.trim(), true)) };
+    if fields.keys().any(|name| name != "path" && name != "store_content") {
+        return None;
+    }
+    let is_stored = fields.get("store_content").map_or(Some(true), Value::as_bool)?;
+    Some((fields.get("path")?.as_str()?.trim(), is_stored))
 }
 
 /// Goes through the fields of one object and gathers what is wrong with them.
@@ -172,6 +186,31 @@ impl Check<'_> {
             }
         }
         command
+    }
+
+    /// The expected artifacts, and those of them that say `store_content: false`.
+    fn artifacts(&mut self) -> (Vec<String>, Vec<String>) {
+        let field = "expected_artifact_paths";
+        let items = match self.value(field) {
+            Some(Value::Array(items)) => items.clone(),
+            _ => return (self.list(field), Vec::new()),
+        };
+        let (mut paths, mut unstored) = (Vec::new(), Vec::new());
+        for (index, item) in items.iter().enumerate() {
+            let Some((path, is_stored)) = artifact(item) else {
+                self.mistakes
+                    .push(format!("{field}[{index}] must be a string, or an object of path and store_content"));
+                continue;
+            };
+            if path.is_empty() {
+                continue;
+            }
+            if !is_stored {
+                unstored.push(path.to_owned());
+            }
+            paths.push(path.to_owned());
+        }
+        (paths, unstored)
     }
 
     fn list(&mut self, field: &str) -> Vec<String> {

@@ -12,7 +12,7 @@ pub fn render(spec: &RunSpec, workspace: &Workspace) -> String {
     section(&mut text, "Setup", std::slice::from_ref(&spec.setup), "");
     section(&mut text, "Command", &[spec.command_line()], "");
     section(&mut text, "Configs to keep", &spec.config_paths, "- ");
-    section(&mut text, "Expected artifacts", &spec.expected_artifact_paths, "- ");
+    section(&mut text, "Expected artifacts", &artifacts(spec), "- ");
     section(&mut text, "Expected logs", &spec.expected_log_paths, "- ");
     if let Some(title) = &spec.title {
         section(&mut text, "Title", std::slice::from_ref(title), "");
@@ -31,6 +31,14 @@ pub fn render(spec: &RunSpec, workspace: &Workspace) -> String {
          3. its logs, files, results and snapshot are sent to the server\n",
     );
     text
+}
+
+fn artifacts(spec: &RunSpec) -> Vec<String> {
+    let told = |path: &String| {
+        let is_unstored = spec.unstored_paths.contains(path);
+        if is_unstored { format!("{path} (only its path, size and hash)") } else { path.clone() }
+    };
+    spec.expected_artifact_paths.iter().map(told).collect()
 }
 
 fn section(text: &mut String, title: &str, lines: &[String], bullet: &str) {

@@ -22,6 +22,28 @@ fn a_complete_spec_is_taken() {
 }
 
 #[test]
+fn an_artifact_may_stay_where_it_is() {
+    let spec = |artifacts: Value| {
+        RunSpec::from_value(&json!({
+            "intent": "why", "setup": "what", "command": ["true"], "expected_artifact_paths": artifacts,
+        }))
+    };
+    let taken = spec(json!(["a", {"path": " b ", "store_content": false}, {"path": "c", "store_content": true}, " "]));
+    let taken = taken.expect("a spec");
+    assert_eq!(taken.expected_artifact_paths, ["a", "b", "c"]);
+    assert_eq!(taken.unstored_paths, ["b"]);
+    for wrong in [
+        json!(1),
+        json!({"store_content": false}),
+        json!({"path": "a", "stored": false}),
+        json!({"path": "a", "store_content": 0}),
+    ] {
+        let told = spec(json!(["a", wrong])).expect_err("a mistake").to_string();
+        assert_eq!(told, "expected_artifact_paths[1] must be a string, or an object of path and store_content");
+    }
+}
+
+#[test]
 fn every_mistake_is_told_at_once() {
     let text = refusal(&json!({
         "version": 2, "intent": 3, "command": "python x", "tags": "a", "config_paths": [1],

@@ -26,13 +26,15 @@ pub struct Parcel<'a> {
     pub series: Sender,
     /// How it ended.
     pub outcome: &'a RunOutcome,
+    /// Whether somebody waits for it, who may see how far it is.
+    pub is_shown: bool,
 }
 
 /// Contents first, then the details that name them, then the end of the run: whoever sees that it has
 /// ended sees all of it. Without an error, the server has confirmed everything.
 pub async fn deliver(client: &Client, run: Uuid, parcel: Parcel<'_>) -> Result<()> {
-    let Parcel { mut details, files, mut series, outcome } = parcel;
-    let unsent = upload::contents(client, files).await;
+    let Parcel { mut details, files, mut series, outcome, is_shown } = parcel;
+    let unsent = upload::contents(client, files, is_shown).await;
     unsent.leave_out_of(&mut details);
     let mut failures: Vec<Error> = unsent.reason.into_iter().collect();
     if !is_away(&failures) {

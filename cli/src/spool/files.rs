@@ -46,7 +46,7 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Reads a file; nothing where there is none.
+/// Reads a file; nothing where there is none, or a power cut has left nothing but its name.
 pub fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<Option<T>> {
     let path = folder.join(name);
     let file = match OpenOptions::new().read(true).custom_flags(O_NOFOLLOW).open(&path) {
@@ -56,6 +56,9 @@ pub fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<Option<T>>
     };
     let found = file.metadata().map_err(|error| Error::file("read", &path, &error))?;
     check_private(&path, &found)?;
+    if found.len() == 0 {
+        return Ok(None);
+    }
     let value = serde_json::from_reader(BufReader::new(file)).map_err(|error| {
         Error::new(format!("{} is damaged ({error})", path.display()))
             .with_hint("What was captured is in .trace/; delete this folder to give up sending it.")
@@ -104,5 +107,13 @@ mod tests {
         fs::write(&path, "{").expect("written");
         let error = read::<String>(folder.path(), "a.json").expect_err("damaged").to_string();
         assert!(error.contains("is damaged"), "{error}");
+    }
+
+    #[test]
+    fn what_never_got_to_the_disk_is_not_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        write(folder.path(), "a.json", &"text").expect("written");
+        File::create(folder.path().join("a.json")).expect("emptied");
+        assert_eq!(read::<String>(folder.path(), "a.json").expect("answered"), None);
     }
 }

@@ -12,15 +12,16 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use crate::capture::expected::Declared;
 use crate::capture::stored::StoredFile;
 use crate::client::Client;
 use crate::error::{Error, Result};
+use crate::secrets::Masker;
 use crate::settings::Settings;
 use crate::spool::delivery::{self, Parcel};
 use crate::spool::records::{Asked, Captured, Content, Created, Started};
 use crate::spool::series::{self, Sender};
 use crate::spool::{Entry, Locked, gather};
+use crate::stored_log::StoredLog;
 use crate::workspace::Workspace;
 use crate::{clock, printer, upload};
 
@@ -60,7 +61,11 @@ impl Finisher<'_> {
     /// Does what is left to do for a run, and forgets it if that was all.
     pub async fn finish(&self, run: &Locked) -> Result<Finished> {
         let entry = run.entry();
-        let Some(asked) = entry.asked()? else { return Ok(Finished::Gone) };
+        let Some(asked) = entry.asked()? else {
+            // Or a power cut came before it was on the disk, and before its command started.
+            run.remove();
+            return Ok(Finished::Gone);
+        };
         self.check_server(&asked)?;
         let Some(started) = entry.started()? else {
             self.end_what_never_started(&asked, entry).await?;
@@ -148,21 +153,26 @@ impl Finisher<'_> {
         }
     }
 
-    /// What there is to send. It is collected now, unless that was done already.
+    /// What there is to send. It is collected now, unless that was done already and nothing of it is torn.
     async fn captured(&self, run: &Locked, asked: &Asked, started: &Started, captured_at: String) -> Result<Captured> {
-        if let Some(captured) = run.entry().captured()? {
-            return Ok(captured);
+        let found = run.entry().captured()?;
+        if let Some(captured) = found.as_ref().filter(|captured| captured.is_synced) {
+            return Ok(captured.clone());
         }
         let (workspace, asked, started) = (self.workspace.clone(), asked.clone(), started.clone());
         let kept = run.entry().series_file();
-        let collect = move || {
-            series::rescue(&workspace, &started.name, kept);
-            collect(&workspace, &asked, started, &captured_at)
+        let is_torn = run.entry().is_from_before_a_restart();
+        let collect = move || match found {
+            Some(captured) if captured.is_whole(&workspace) => Ok(captured),
+            _ => {
+                series::rescue(&workspace, &started.name, kept);
+                collect(&workspace, &asked, started, &captured_at, is_torn)
+            }
         };
-        let captured = tokio::task::spawn_blocking(collect)
+        let mut captured = tokio::task::spawn_blocking(collect)
             .await
             .unwrap_or_else(|error| Err(Error::new(format!("a mistake in otrace ended it ({error})"))))?;
-        run.write_captured(&captured)?;
+        run.write_captured(self.workspace, &mut captured)?;
         Ok(captured)
     }
 
@@ -185,7 +195,7 @@ impl Finisher<'_> {
             }
         }
         upload::leave_out(&lost, &mut details);
-        let parcel = Parcel { details, files: &files, series, outcome };
+        let parcel = Parcel { details, files: &files, series, outcome, is_shown: !self.is_quiet };
         delivery::deliver(&on_server.client, on_server.run, parcel).await
     }
 }
@@ -202,18 +212,38 @@ async fn check_project(meant: &str, client: &Client) -> Result<()> {
 }
 
 /// Copies and reads the files of a run whose `otrace` did not come to it.
-fn collect(workspace: &Workspace, asked: &Asked, started: Started, captured_at: &str) -> Result<Captured> {
+fn collect(
+    workspace: &Workspace,
+    asked: &Asked,
+    started: Started,
+    captured_at: &str,
+    is_torn: bool,
+) -> Result<Captured> {
     let name = &started.name;
-    let declared = [
-        (Declared::Artifact, asked.request.expected_artifact_paths.as_slice()),
-        (Declared::Log, asked.request.expected_log_paths.as_slice()),
-    ];
-    let kept = started.configs.into_kept().merge(gather::keep(workspace, name, &declared));
-    let (stdout, stderr) = (gather::log(workspace.stdout_log(name)), gather::log(workspace.stderr_log(name)));
+    let (artifacts, logs) = (&asked.request.expected_artifact_paths, &asked.request.expected_log_paths);
+    let masker = if asked.keeps_secrets { None } else { Some(Masker::of(workspace)?) };
+    let outputs = gather::keep_outputs(workspace, name, artifacts, &asked.unstored_paths, logs, masker.as_ref());
+    let kept = started.configs.into_kept().merge(outputs);
+    let logs = [workspace.stdout_log(name), workspace.stderr_log(name)];
+    if is_torn {
+        for log in &logs {
+            StoredLog::cut_what_never_came(log).map_err(|error| Error::file("write", log, &error))?;
+        }
+    }
+    let [stdout, stderr] = logs.map(|log| gather::log(log, masker.as_ref()));
+    for told in masker.iter().flat_map(Masker::report) {
+        printer::warning(told);
+    }
     let logs = [&stdout, &stderr];
     let mut contents = Content::all_of(workspace, gather::files(logs, &kept));
-    contents.extend(started.contents);
-    let details = gather::details(workspace, kept, started.snapshot, logs, captured_at);
+    // What was copied while the command ran may not have got to the disk before a power cut.
+    let (whole, torn): (Vec<_>, Vec<_>) = started.contents.into_iter().partition(|content| content.is_whole(workspace));
+    for Content { path, .. } in &torn {
+        printer::warning(format_args!("{path} is not as it was captured, and is left out"));
+    }
+    contents.extend(whole);
+    let mut details = gather::details(workspace, kept, started.snapshot, logs, captured_at);
+    upload::leave_out(&torn.iter().map(|content| content.hash).collect(), &mut details);
     gather::write_details(workspace, name, &details)?;
     Ok(Captured::of(workspace, name, contents))
 }

@@ -9,20 +9,41 @@ use crate::capture::artifacts::Kept;
 use crate::capture::expected::{self, Declared};
 use crate::capture::stored::{self, Measure, StoredFile};
 use crate::error::{Error, Result};
+use crate::secrets::Masker;
+use crate::stored_log::StoredLog;
 use crate::workspace::Workspace;
 use crate::{printer, private_files};
 
 /// Copies the files that declared paths come to.
-pub fn keep(workspace: &Workspace, name: &str, declared: &[(Declared, &[String])]) -> Kept {
+pub fn keep(workspace: &Workspace, name: &str, declared: &[(Declared, &[String])], masker: Option<&Masker>) -> Kept {
     let folder = workspace.artifacts_folder(name);
     declared.iter().fold(Kept::default(), |kept, (declared, paths)| {
         let found = expected::expand(workspace, *declared, paths);
-        kept.merge(Kept::keep(workspace, &folder, found))
+        kept.merge(Kept::keep(workspace, &folder, found, masker))
     })
 }
 
-/// A log as it stands. One that can't be read counts as empty.
-pub fn log(path: PathBuf) -> StoredFile {
+/// Keeps what a command was to leave behind: copies, or, of what is not to be stored, paths, sizes and hashes.
+pub fn keep_outputs(
+    workspace: &Workspace,
+    name: &str,
+    artifacts: &[String],
+    unstored: &[String],
+    logs: &[String],
+    masker: Option<&Masker>,
+) -> Kept {
+    let (unstored, stored): (Vec<_>, Vec<_>) = artifacts.iter().cloned().partition(|path| unstored.contains(path));
+    let declared =
+        [(Declared::Artifact, stored.as_slice()), (Declared::Reference, unstored.as_slice()), (Declared::Log, logs)];
+    keep(workspace, name, &declared, masker)
+}
+
+/// The log of a command whose `otrace` was killed: as it stands, with what that held back. One that can't be read
+/// counts as empty.
+pub fn log(path: PathBuf, masker: Option<&Masker>) -> StoredFile {
+    if let Err(error) = StoredLog::complete(&path, masker.cloned()) {
+        printer::warning(Error::file("write", &path, &error));
+    }
     stored::measure(path.clone()).unwrap_or_else(|error| {
         printer::warning(Error::file("read", &path, &error));
         Measure::default().of_file(path)
@@ -68,14 +89,13 @@ pub fn details(
     }
 }
 
-/// Keeps them beside the run's other files, where they stay.
+/// Keeps them beside the run's other files, where they stay. They get to the disk with those.
 pub fn write_details(workspace: &Workspace, name: &str, details: &RunDetails) -> Result<()> {
     let path = workspace.details_file(name);
     let write = || {
         let mut file = BufWriter::new(private_files::file(&path)?);
         serde_json::to_writer(&mut file, details)?;
-        file.flush()?;
-        file.get_ref().sync_all()
+        file.flush()
     };
     write().map_err(|error: std::io::Error| Error::file("write", &path, &error))
 }

@@ -1,12 +1,15 @@
 //! The runs that the server has not confirmed yet, each a folder in `.trace/spool/`.
 //!
-//! Everything about a run is on disk before it is sent: small files ([`records`]), each written once and
-//! in whole ([`files`]), beside the logs and copies that lie elsewhere in `.trace/`. The folder goes when
-//! the server has confirmed all of it ([`delivery`]). Whoever works on a run holds the lock in its
+//! Everything about a run is in files before it is sent: small ones ([`records`]), each written in whole
+//! ([`files`]), beside the logs and copies that lie elsewhere in `.trace/`. They get to the disk while the work
+//! goes on ([`durable`]). The folder goes when the server has confirmed all of it ([`delivery`]); the copies may
+//! stay, as far as there is room for them ([`bound`]). Whoever works on a run holds the lock in its
 //! folder, so that a run that is being recorded is told from one whose `otrace` was killed, which
 //! [`finish`] brings to its end.
 
+pub mod bound;
 pub mod delivery;
+pub mod durable;
 mod files;
 pub mod finish;
 pub mod gather;
@@ -20,11 +23,13 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::libc::O_NOFOLLOW;
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::printer;
 use crate::workspace::Workspace;
+use durable::Persisting;
 use process::Process;
 use records::{Asked, Captured, Created, Ended, Started};
 
@@ -70,7 +75,7 @@ impl Spool {
         Self { folder: workspace.trace_dir().join("spool") }
     }
 
-    /// Takes a new run in. It is on disk when this returns.
+    /// Takes a new run in. It outlives us when this returns, and the machine a moment later.
     pub fn begin(&self, id: Uuid, asked: &Asked) -> Result<Locked> {
         let (new, folder) = (self.folder.join(format!("{NEW}{id}")), self.folder.join(id.to_string()));
         let failed = |error: io::Error| Error::file("write", &folder, &error);
@@ -78,8 +83,9 @@ impl Spool {
         // Some network file systems have no locks: then no other `otrace` can take the run either.
         let lock = open_lock(&new).map_err(failed)?;
         let lock = lock.try_lock().is_ok().then_some(lock);
-        files::write(&new, ASKED, asked).inspect_err(|_| drop(fs::remove_dir_all(&new)))?;
-        fs::rename(&new, &folder).and_then(|()| files::sync_folder(&self.folder)).map_err(failed)?;
+        let written = files::write_quickly(&new, ASKED, asked).and_then(|()| fs::rename(&new, &folder));
+        written.inspect_err(|_| drop(fs::remove_dir_all(&new))).map_err(failed)?;
+        durable::sync_beside(&folder, Vec::new());
         Ok(Locked { entry: Entry { id, folder }, _lock: lock })
     }
 
@@ -163,6 +169,12 @@ impl Entry {
         self.folder.join(SERIES)
     }
 
+    /// Whether the machine went down while the command ran, as far as that can be told.
+    pub fn is_from_before_a_restart(&self) -> bool {
+        let child: Option<Process> = files::read(&self.folder, CHILD).ok().flatten();
+        child.is_some_and(|child| child.is_of_another_boot())
+    }
+
     /// The number of the command's process, if it still runs.
     pub fn living_child(&self) -> Option<u32> {
         // One that was cut short by a power cut has no process either.
@@ -177,15 +189,17 @@ impl Locked {
         &self.entry
     }
 
-    /// Keeps how the run starts, before it does.
+    /// Keeps how the run starts, before it does. The command does not wait for the disk.
     pub fn write_started(&self, started: &Started) -> Result<()> {
-        files::write(&self.entry.folder, STARTED, started)
+        self.write_quickly(STARTED, started)?;
+        durable::sync_beside(&self.entry.folder, Vec::new());
+        Ok(())
     }
 
     /// Keeps which process the command is. It costs the command nothing.
     pub fn note_child(&self, pid: u32) {
-        if let Err(error) = files::write_quickly(&self.entry.folder, CHILD, &Process::of(pid)) {
-            printer::warning(Error::file("write", &self.entry.folder, &error));
+        if let Err(error) = self.write_quickly(CHILD, &Process::of(pid)) {
+            printer::warning(error);
         }
     }
 
@@ -194,14 +208,29 @@ impl Locked {
         files::write(&self.entry.folder, CREATED, created)
     }
 
-    /// Keeps how the command ended.
-    pub fn write_ended(&self, ended: &Ended) -> Result<()> {
-        files::write(&self.entry.folder, ENDED, ended)
+    /// Keeps how the command ended, and has it and these logs written to the disk.
+    pub fn write_ended(&self, ended: &Ended, logs: Vec<PathBuf>) -> Result<()> {
+        let written = self.write_quickly(ENDED, ended);
+        durable::sync_beside(&self.entry.folder, logs);
+        written
     }
 
-    /// Keeps what there is to send.
-    pub fn write_captured(&self, captured: &Captured) -> Result<()> {
+    /// Keeps what there is to send, and begins to have all of it written to the disk.
+    pub fn persist(&self, workspace: &Workspace, captured: Captured) -> Result<Persisting> {
+        self.write_quickly(CAPTURED, &captured)?;
+        Ok(Persisting::start(workspace, &self.entry, captured))
+    }
+
+    /// Has all that there is to send written to the disk, and keeps that it is.
+    pub fn write_captured(&self, workspace: &Workspace, captured: &mut Captured) -> Result<()> {
+        durable::sync_captured(workspace, captured)?;
+        captured.is_synced = true;
         files::write(&self.entry.folder, CAPTURED, captured)
+    }
+
+    fn write_quickly(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        let folder = &self.entry.folder;
+        files::write_quickly(folder, name, value).map_err(|error| Error::file("write", folder, &error))
     }
 
     /// Forgets the run: all of it is confirmed, or there is none.

@@ -40,6 +40,11 @@ impl Process {
         }
         i32::try_from(self.pid).is_ok_and(|pid| kill(Pid::from_raw(pid), None::<Signal>).is_ok())
     }
+
+    /// Whether the machine has been started anew since.
+    pub fn is_of_another_boot(&self) -> bool {
+        self.boot != boot()
+    }
 }
 
 fn boot() -> Option<String> {

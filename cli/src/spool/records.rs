@@ -9,7 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::capture::artifacts::Kept;
-use crate::capture::stored::StoredFile;
+use crate::capture::stored::{self, StoredFile};
 use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 
@@ -24,6 +24,12 @@ pub struct Asked {
     pub server: Option<String>,
     /// The project that it is meant for, if that was said.
     pub project_id: Option<String>,
+    /// Whether secrets are kept as they are, as whoever ran it wished.
+    #[serde(default)]
+    pub keeps_secrets: bool,
+    /// The expected artifacts whose contents are not stored.
+    #[serde(default)]
+    pub unstored_paths: Vec<String>,
 }
 
 /// `started.json`: the run, at the moment before its command starts.
@@ -72,6 +78,9 @@ pub struct Created {
 pub struct Ended {
     /// Its exit code; 128 + n after signal n.
     pub exit_code: i32,
+    /// What the signal is called that ended it, if one did.
+    #[serde(default)]
+    pub signal: Option<String>,
     /// How long it ran.
     pub duration_seconds: f64,
     /// When it ended, RFC 3339.
@@ -85,6 +94,9 @@ pub struct Captured {
     pub details: String,
     /// The contents that they name.
     pub contents: Vec<Content>,
+    /// Whether all of it is on the disk. Otherwise a power cut may have torn it.
+    #[serde(default)]
+    pub is_synced: bool,
 }
 
 /// One of our copies.
@@ -114,9 +126,14 @@ impl Started {
 }
 
 impl Captured {
-    /// What there is to send, now that it is on disk.
+    /// What there is to send, now that it is in files.
     pub fn of(workspace: &Workspace, name: &str, contents: Vec<Content>) -> Self {
-        Self { details: workspace.relative(&workspace.details_file(name)), contents }
+        Self { details: workspace.relative(&workspace.details_file(name)), contents, is_synced: false }
+    }
+
+    /// Whether each file is there, as it was.
+    pub fn is_whole(&self, workspace: &Workspace) -> bool {
+        self.read_details(workspace).is_ok() && self.contents.iter().all(|content| content.is_whole(workspace))
     }
 
     /// The run's details. They too are read from nowhere but `.trace/`.
@@ -154,11 +171,17 @@ impl Content {
         files.into_iter().map(content).collect()
     }
 
+    /// Whether the file is there, as it was.
+    pub fn is_whole(&self, workspace: &Workspace) -> bool {
+        let file = self.to_file(workspace).and_then(|file| stored::measure(file.path).ok());
+        file.is_some_and(|file| file.digest == self.hash)
+    }
+
     /// The file, if it is still there. Nothing outside of `.trace/` is ever sent by its name alone.
     pub fn to_file(&self, workspace: &Workspace) -> Option<StoredFile> {
         let path = workspace.root().join(&self.path).canonicalize().ok()?;
         let is_ours = path.starts_with(workspace.trace_dir()) && path.is_file();
-        is_ours.then_some(StoredFile { path, digest: self.hash, size: self.size_bytes })
+        is_ours.then_some(StoredFile { path, digest: self.hash, size: self.size_bytes, parts: Vec::new() })
     }
 }
 
@@ -168,6 +191,7 @@ impl Ended {
         RunOutcome {
             status: Some(if self.exit_code == 0 { RunStatus::Completed } else { RunStatus::Failed }),
             exit_code: Some(self.exit_code),
+            signal: self.signal.clone(),
             duration_seconds: Some(self.duration_seconds),
             started_at: Some(started_at.to_owned()),
             finished_at: Some(self.finished_at.clone()),

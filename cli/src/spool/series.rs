@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::libc::O_NOFOLLOW;
-use otrace_wire::series::{AddSeries, POINTS_MAX, SeriesAdded, SeriesBatch};
+use otrace_wire::series::{AddSeries, POINTS_MAX, Point, SeriesAdded, SeriesBatch};
 use uuid::Uuid;
 
 use crate::client::Client;
@@ -22,18 +22,22 @@ use crate::printer;
 use crate::series::Tailers;
 use crate::workspace::Workspace;
 
+/// The source of the points that are measured of the machine.
+const SYSTEM_SOURCE: &str = "system";
 /// How often all is sent again because the server has lost some of it.
 const RESTARTS_MAX: u32 = 3;
 /// How long the files are read when the command has ended. What it left behind may write to them for ever.
 const LAST_LOOKS: Duration = Duration::from_secs(4);
 
-/// Reads points from the files that they are written to, and keeps them.
+/// Reads points from the files that they are written to, and keeps them, beside those of the machine.
 pub struct Collector {
     tailers: Tailers,
     /// Where they are kept.
     path: PathBuf,
     /// What the disk did not take. Nothing more is read until it does.
     unwritten: Vec<SeriesBatch>,
+    /// How many points of the machine are kept.
+    measured: u64,
 }
 
 /// Sends what was kept. Its clones go on from where it has come to.
@@ -49,7 +53,7 @@ impl Collector {
     /// Begins to follow the declared paths of a run, and what its command writes for us.
     pub fn new(workspace: &Workspace, name: &str, declared: &[String], path: PathBuf) -> Self {
         let tailers = Tailers::new(workspace.root(), declared, &workspace.metrics_file(name));
-        Self { tailers, path, unwritten: Vec::new() }
+        Self { tailers, path, unwritten: Vec::new(), measured: 0 }
     }
 
     /// Keeps what is new.
@@ -59,6 +63,18 @@ impl Collector {
         }
         if append(&self.path, &self.unwritten).is_ok() {
             self.unwritten.clear();
+        }
+    }
+
+    /// Keeps what was measured of the machine. Where the disk does not take it, the next measurement is as good.
+    pub fn add(&mut self, points: Vec<Point>) {
+        if points.is_empty() {
+            return;
+        }
+        let count = points.len() as u64;
+        let batch = SeriesBatch { source: SYSTEM_SOURCE.to_owned(), first: self.measured, points };
+        if append(&self.path, &[batch]).is_ok() {
+            self.measured += count;
         }
     }
 
@@ -211,6 +227,24 @@ mod tests {
         assert_eq!(read(&path, 0).expect("read").0.len(), 1);
         append(&path, &[batch("a", 1, 1)]).expect("kept");
         assert_eq!(read(&path, 0).expect("read").0, [batch("a", 0, 1), batch("a", 1, 1)]);
+    }
+
+    #[test]
+    fn what_is_measured_has_no_gap_where_the_disk_did_not_take_it() {
+        let (folder, path) = file();
+        let workspace = Workspace::at(folder.path());
+        workspace.prepare().expect("prepared");
+        let mut collector = Collector::new(&workspace, "exp001", &[], path.clone());
+        let points = |count| batch("", 0, count).points;
+        collector.add(points(2));
+        std::fs::rename(&path, folder.path().join("kept")).expect("put aside");
+        std::fs::create_dir(&path).expect("in its way");
+        collector.add(points(1));
+        std::fs::remove_dir(&path).expect("out of the way");
+        std::fs::rename(folder.path().join("kept"), &path).expect("put back");
+        collector.add(points(3));
+        collector.add(Vec::new());
+        assert_eq!(read(&path, 0).expect("read").0, [batch("system", 0, 2), batch("system", 2, 3)]);
     }
 
     #[test]

@@ -8,7 +8,14 @@ use super::*;
 
 fn asked() -> Asked {
     let request = CreateRun { intent: "why".to_owned(), ..CreateRun::default() };
-    Asked { request, recorded_at: "2026-06-01T12:00:00Z".to_owned(), server: None, project_id: None }
+    Asked {
+        request,
+        recorded_at: "2026-06-01T12:00:00Z".to_owned(),
+        server: None,
+        project_id: None,
+        keeps_secrets: false,
+        unstored_paths: Vec::new(),
+    }
 }
 
 fn workspace() -> (tempfile::TempDir, Spool) {

@@ -1,23 +1,36 @@
 //! The real `otrace` against the real server.
 //!
 //! One file for each subject; [`workspace`] is the harness: a directory of its own, with a home of
-//! its own and nothing of this machine's settings. [`sync_harness`] adds networks that can be cut.
+//! its own and nothing of this machine's settings. [`sync_harness`] adds networks that can be cut,
+//! [`terminal`] opens real terminals.
 
+mod completions;
+mod doctor;
 mod errors;
+mod faults;
 mod init;
 mod live_logs;
 mod login;
 mod login_browser;
 mod login_servers;
+mod logout;
 mod offline;
 mod run;
 mod run_capture;
 mod run_git;
 mod run_spec;
 mod run_token;
+mod scaffold;
+mod secrets;
+mod signals;
 mod snapshot;
+mod spool_bound;
 mod status;
 mod sync;
 mod sync_harness;
+mod system_metrics;
+mod terminal;
+mod uploads;
+mod version;
 mod whoami;
 mod workspace;

@@ -67,7 +67,9 @@ async fn what_the_command_prints_passes_through_byte_for_byte() {
     let server = TestServer::start().await;
     let project = server.project("wake-word").await;
     let workspace = Workspace::with_key(&server, &project.key);
-    let bytes: Vec<u8> = (0..200_000_u32).map(|n| u8::try_from(n * 7 % 256).expect("a byte")).collect();
+    // Of lines that are written anew, only the last state is kept: none are here.
+    let bytes = (0..200_000_u32).map(|n| u8::try_from(n * 7 % 256).expect("a byte"));
+    let bytes: Vec<u8> = bytes.filter(|byte| *byte != b'\r').collect();
     workspace.write("bytes", &bytes);
     let answer = workspace.run("cat bytes; printf 'half a line' >&2").await.succeeded();
 

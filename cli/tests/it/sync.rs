@@ -8,21 +8,21 @@ use nix::unistd::Pid;
 use otrace_server::testing::TestServer;
 use serde_json::json;
 
-use crate::sync_harness::{Network, Talk, eventually, log, spooled};
+use crate::sync_harness::{Network, Talk, adopt_orphans, ended, eventually, log, spooled};
 use crate::workspace::{Workspace, nowhere, recorded, run_count};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_whose_otrace_was_killed_keeps_its_logs_and_files_and_gets_an_end() {
+    adopt_orphans();
     let server = TestServer::start().await;
     let project = server.project("wake-word").await;
     let workspace = Workspace::with_key(&server, &project.key);
     let script = "echo $$ > pid; echo kept > out.txt; echo printed; echo told >&2; echo ready; exec sleep 600";
     let mut talk = Talk::start(&workspace, &["--expect-artifact", "out.txt"], script);
     talk.until("ready").await;
-    // The command may print sooner than otrace has written down who it is.
-    eventually("the command's process", async || {
-        let runs = std::fs::read_dir(workspace.path(".trace/spool")).ok()?;
-        runs.flatten().find(|run| run.path().join("child.json").exists())
+    // What is printed is sent later than it is written down who the command is.
+    eventually(&server, "what it printed", async || {
+        (log(&server, &project.key, "exp001", "stdout").await == b"printed\nready\n").then_some(())
     })
     .await;
     talk.kill_otrace().await;
@@ -33,11 +33,9 @@ async fn a_run_whose_otrace_was_killed_keeps_its_logs_and_files_and_gets_an_end(
     assert_eq!(spooled(&workspace), 1);
 
     kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it still ran");
-    eventually("the end of the run", async || {
-        let answer = workspace.otrace(&["sync"]).await.succeeded();
-        answer.stdout.contains("Sent: exp001\n").then_some(())
-    })
-    .await;
+    ended(pid).await;
+    let answer = workspace.otrace(&["sync"]).await.succeeded();
+    assert!(answer.stdout.contains("Sent: exp001\n"), "{}", answer.stdout);
     let run = recorded(&server, &project.key, "exp001").await;
     assert_eq!((&run["status"], &run["exit_code"]), (&json!("capture_failed"), &json!(null)));
     assert!(run["started_at"].is_string() && run["finished_at"].is_string());

@@ -1,19 +1,23 @@
 //! A network that can be cut, and runs that are talked to while they go on.
 
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use nix::sys::wait::waitpid;
+#[cfg(target_os = "linux")]
+use nix::unistd::Pid;
 use otrace_server::testing::TestServer;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::workspace::Workspace;
 
 /// How long anything is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The way to a server, which can be cut and healed.
 pub struct Network {
@@ -115,22 +119,44 @@ impl Talk {
     }
 }
 
-/// Asks again and again until there is an answer.
-pub async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
+/// Asks, and again each time the server tells that a run has changed, until there is an answer.
+pub async fn eventually<T>(server: &TestServer, what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    let mut changes = server.app.app.live.subscribe();
+    let answered = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            // Where there were too many to be told of, there is a reason to ask all the more.
+            let _ = changes.recv().await;
         }
-        assert!(Instant::now() < until, "waited in vain for {what}");
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
+    };
+    timeout(PATIENCE, answered).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
 
 /// What the server has of a run's stream.
 pub async fn log(server: &TestServer, key: &str, run: &str, stream: &str) -> Vec<u8> {
     let path = format!("/v1/runs/{run}/logs/{stream}?from=0");
     server.app.api(key, "GET", &path, None).await.expect(200).body
+}
+
+/// What the server has of a declared log of a run that goes on. The path is one of an address.
+pub async fn declared_log(server: &TestServer, key: &str, run: &str, path: &str) -> String {
+    let path = format!("/v1/runs/{run}/logs/log?path={path}&from=0");
+    String::from_utf8(server.app.api(key, "GET", &path, None).await.body).expect("text")
+}
+
+/// Has processes whose parents are killed become this one's children, so that it can wait for them.
+#[cfg(target_os = "linux")]
+pub fn adopt_orphans() {
+    nix::sys::prctl::set_child_subreaper(true).expect("set");
+}
+
+/// Waits for the end of a process that was adopted.
+#[cfg(target_os = "linux")]
+pub async fn ended(process: i32) {
+    let wait = move || waitpid(Pid::from_raw(process), None);
+    tokio::task::spawn_blocking(wait).await.expect("waited for").expect("adopted");
 }
 
 /// How many runs of the workspace are not confirmed.

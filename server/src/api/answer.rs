@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::Request;
-use axum::http::HeaderValue;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY};
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use otrace_wire::ApiError;
@@ -40,7 +40,7 @@ pub async fn render(request: Request, next: Next) -> Response {
             hint: error.hint(),
         };
         let (mut parts, _) = response.into_parts();
-        parts.headers.remove(axum::http::header::CONTENT_LENGTH);
+        parts.headers.remove(CONTENT_LENGTH);
         response = (parts.status, parts.headers, Json(body)).into_response();
         response.extensions_mut().insert(ResponseError(error));
     }
@@ -59,6 +59,6 @@ pub async fn not_found() -> AppError {
 pub async fn method_not_allowed() -> Response {
     let mut response =
         AppError::invalid("This path does not take this method; docs/api.md lists what it takes.").into_response();
-    *response.status_mut() = axum::http::StatusCode::METHOD_NOT_ALLOWED;
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     response
 }

@@ -65,9 +65,7 @@ pub async fn ticket(
 }
 
 /// Bytes as base64, in pieces: what does not fill a group of three waits for the next piece.
-fn base64(
-    content: impl Stream<Item = object_store::Result<Bytes>> + Send,
-) -> impl Stream<Item = object_store::Result<Bytes>> + Send {
+fn base64(content: impl Stream<Item = Result<Bytes>> + Send) -> impl Stream<Item = Result<Bytes>> + Send {
     let pieces = content.map(Some).chain(stream::iter([None]));
     pieces.scan(BytesMut::new(), |rest, piece| {
         let encoded = match piece {

@@ -14,6 +14,7 @@ use super::answer::Answer;
 use super::runs::run_ref;
 use crate::app::AppState;
 use crate::auth::{ProjectKey, RunWriter};
+use crate::domain::LogName;
 use crate::error::{AppError, Result};
 use crate::extract::{Path, Query};
 use crate::services;
@@ -22,27 +23,28 @@ use crate::services::live_logs::APPEND_MAX_BYTES;
 /// How often a machine that has nothing to send says that it is there, in seconds.
 const HEARTBEAT_SECONDS: u64 = 15;
 
-/// `?offset=`: where in the stream the bytes begin.
+/// `?offset=`: where in the log the bytes begin; `&path=`: which file it is.
 #[derive(Deserialize)]
 pub struct AppendQuery {
     offset: i64,
+    path: Option<String>,
 }
 
-/// `POST /v1/runs/{run}/logs/{stream}?offset=`: the raw bytes as the body.
+/// `POST /v1/runs/{run}/logs/{stream}?offset=`: the raw bytes as the body. A log file is
+/// `POST /v1/runs/{run}/logs/log?path=&offset=`.
 pub async fn append(
     State(app): State<AppState>,
     writer: RunWriter,
     Path((run, stream)): Path<(String, String)>,
-    Query(AppendQuery { offset }): Query<AppendQuery>,
+    Query(AppendQuery { offset, path }): Query<AppendQuery>,
     request: Request,
 ) -> Result<Answer<LogAppended>> {
     if offset < 0 {
         return Err(AppError::invalid("offset must be 0 or more."));
     }
+    let log = log_named(&stream, path)?;
     let body = read(request).await?;
-    let stream = stream_named(&stream)?;
-    let project_id = writer.project_id;
-    let next = services::live_logs::append(&app, project_id, run_ref(&run)?, stream, offset, &body).await?;
+    let next = services::live_logs::append(&app, writer.project_id, run_ref(&run)?, &log, offset, &body).await?;
     Ok(Answer(LogAppended { next_offset: next.cast_unsigned() }))
 }
 
@@ -56,30 +58,34 @@ async fn read(request: Request) -> Result<Bytes> {
     }
 }
 
-fn stream_named(name: &str) -> Result<LogStream> {
-    match name {
-        "stdout" => Ok(LogStream::Stdout),
-        "stderr" => Ok(LogStream::Stderr),
-        _ => Err(AppError::NotFound("Log")),
-    }
+fn log_named(stream: &str, path: Option<String>) -> Result<LogName> {
+    let stream = match stream {
+        "stdout" => LogStream::Stdout,
+        "stderr" => LogStream::Stderr,
+        "log" => LogStream::Log,
+        _ => return Err(AppError::NotFound("Log")),
+    };
+    Ok(LogName::new(stream, path)?)
 }
 
-/// `?from=`: the first byte.
+/// `?from=`: the first byte; `&path=`: which file it is.
 #[derive(Deserialize)]
 pub struct ReadQuery {
     #[serde(default)]
     from: i64,
+    path: Option<String>,
 }
 
 /// `GET /v1/runs/{run}/logs/{stream}?from=`: raw bytes, at most 1 MiB; `x-next-offset` tells where the next begin.
+/// A log file is `GET /v1/runs/{run}/logs/log?path=&from=`.
 pub async fn show(
     State(app): State<AppState>,
     key: ProjectKey,
     Path((run, stream)): Path<(String, String)>,
-    Query(ReadQuery { from }): Query<ReadQuery>,
+    Query(ReadQuery { from, path }): Query<ReadQuery>,
 ) -> Result<Response> {
-    let stream = stream_named(&stream)?;
-    let bytes = services::live_logs::read(&app, key.project.id, run_ref(&run)?, stream, from).await?;
+    let log = log_named(&stream, path)?;
+    let bytes = services::live_logs::read(&app, key.project.id, run_ref(&run)?, &log, from).await?;
     let next = from.saturating_add(i64::try_from(bytes.len()).unwrap_or(i64::MAX));
     let mut response = ([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response();
     response.headers_mut().insert(HeaderName::from_static("x-next-offset"), HeaderValue::from(next));

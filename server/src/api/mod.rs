@@ -15,3 +15,4 @@ pub mod live_logs;
 mod run_json;
 pub mod runs;
 pub mod series;
+pub mod version;

@@ -33,6 +33,7 @@ pub fn summary(full: FullRun) -> wire::Run {
         started_at: run.started_at,
         finished_at: run.finished_at,
         exit_code: run.exit_code,
+        signal: run.signal,
         duration_seconds: run.duration_seconds,
         working_directory: run.working_directory,
         expected_artifact_paths: run.expected_artifact_paths,

@@ -1,5 +1,7 @@
 //! What is said when the store fails.
 
+use std::io;
+
 use object_store::Error;
 
 use crate::error::AppError;
@@ -17,6 +19,10 @@ pub fn refusal(error: Error) -> AppError {
             "The store of contents refuses the server's credentials. Whoever runs the server has to check them.".into(),
         );
     }
+    if is_full(&error) {
+        tracing::error!(%error, "the store of contents is full");
+        return AppError::DiskFull;
+    }
     let passes = match &error {
         Error::Generic { store, .. } => !LOCAL.contains(store),
         // To `read` this is a missing content, so here the bucket itself is missing.
@@ -28,6 +34,14 @@ pub fn refusal(error: Error) -> AppError {
         return AppError::Unavailable("The store of contents is out of reach. Try again in a moment.".into());
     }
     AppError::Internal(anyhow::Error::new(error).context("using the object store"))
+}
+
+/// Whether the disk has no room, or whoever the server runs as may use no more of it.
+fn is_full(error: &Error) -> bool {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
 }
 
 /// Some requests tell a refusal only in their text: the error type that has its status is private.
@@ -54,6 +68,15 @@ mod tests {
     fn only_what_a_bucket_does_may_pass() {
         assert!(matches!(told("S3", "connection refused"), AppError::Unavailable(_)));
         assert!(matches!(told("LocalFileSystem", "input/output error"), AppError::Internal(_)));
+    }
+
+    #[test]
+    fn a_full_disk_is_called_so() {
+        for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded] {
+            let source = Box::new(io::Error::from(kind));
+            let told = refusal(Error::Generic { store: "LocalFileSystem", source });
+            assert!(matches!(told, AppError::DiskFull), "{told}");
+        }
     }
 
     #[test]

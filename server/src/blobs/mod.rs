@@ -1,14 +1,17 @@
-//! Contents: in `object_store`, known by their SHA-256, apart for each project.
+//! Contents: in objects of the `object_store`, apart for each project.
 //!
-//! Streams in, streams out: nothing large is ever whole in memory. A write returns once the object
-//! is durable, and only then may a row name it. The database is none of this room's business.
+//! An object is written once, holds one content or several small ones, at most a few megabytes, compressed where
+//! that helps, and is never changed. A write returns once the object is durable, and only then may a row name it.
+//! What a content is called, and which objects it lies in, is for the database, which is none of this room's business.
 
 mod bucket;
 mod content;
+mod direct;
 mod failure;
+mod frames;
 mod key;
 mod spill;
-mod upload;
+mod write;
 
 use std::fmt;
 use std::fs;
@@ -19,24 +22,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use bytes::Bytes;
-use futures_util::Stream;
-use futures_util::StreamExt;
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::{GetOptions, GetRange, ObjectStore};
-use otrace_wire::Sha256Digest;
 use tokio::time::timeout;
 use url::Url;
 
 use crate::config::{Config, StorageConfig};
 use crate::domain::ProjectId;
+use crate::domain::blob::{Blob, Extent, Place};
 use crate::error::{AppError, Result};
 
 pub use content::{Content, Encoding};
 pub use failure::refusal;
 pub use spill::{Spill, SpillWriter};
-pub use upload::{Hashed, hash};
+pub use write::{Hashed, Hasher, Pieces, Unnamed, beside, hash};
+
+use direct::Direct;
+use frames::Frames;
+
+/// The bytes of a content, or of a part of one.
+pub type ByteStream = BoxStream<'static, Result<Bytes>>;
 
 /// How long the store may take to show that it is there.
 const CHECK_TIME: Duration = Duration::from_secs(5);
@@ -48,6 +57,8 @@ pub struct Blobs {
     writes: Arc<dyn ObjectStore>,
     /// The same store, with the patience that reading needs.
     reads: Arc<dyn ObjectStore>,
+    /// How clients put contents there themselves, where they may.
+    direct: Option<Direct>,
 }
 
 impl fmt::Debug for Blobs {
@@ -86,43 +97,50 @@ impl Blobs {
 
     /// A bucket. Credentials and endpoints come from the store's usual environment variables.
     fn in_bucket(url: &Url, config: &StorageConfig) -> anyhow::Result<Self> {
-        Ok(Self { writes: bucket::for_writing(url, config)?, reads: bucket::for_reading(url, config)? })
+        let direct = if config.direct_uploads { Some(bucket::for_clients(url, config)?) } else { None };
+        Ok(Self { writes: bucket::for_writing(url, config)?, reads: bucket::for_reading(url, config)?, direct })
     }
 
     fn of(store: Arc<dyn ObjectStore>) -> Self {
-        Self { writes: Arc::clone(&store), reads: store }
+        Self { writes: Arc::clone(&store), reads: store, direct: None }
     }
 
-    /// A content from its start to its end, or the part in `range`. One that is not there is not found,
-    /// and the log says so: a row names it.
-    pub async fn read(
-        &self,
-        project_id: ProjectId,
-        digest: &Sha256Digest,
-        range: Option<Range<u64>>,
-    ) -> Result<impl Stream<Item = object_store::Result<Bytes>> + Send + use<>> {
-        let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
-        match self.reads.get_opts(&key::of(project_id, digest), options).await {
-            Ok(found) => Ok(found.into_stream()),
+    /// The part in `range` of a content that is in one object, the range within the content. An object that is not
+    /// there is not found, and the log says so: a row names it.
+    pub async fn read(&self, project_id: ProjectId, blob: &Blob, range: Range<u64>) -> Result<ByteStream> {
+        if range.is_empty() {
+            return Ok(stream::empty().boxed());
+        }
+        match &blob.place {
+            Place::Named => self.fetch(&key::of_named(project_id, &blob.sha256), range).await,
+            Place::Object(Extent { object, start, frames: None }) => {
+                let range = start + range.start..start + range.end;
+                self.fetch(&key::of_object(project_id, *object), range).await
+            }
+            Place::Object(Extent { object, start, frames: Some(ends) }) => {
+                let frames = Frames::of(ends, &range)?;
+                let place = start + frames.place.start..start + frames.place.end;
+                let mut fetched = self.fetch(&key::of_object(project_id, *object), place).await?;
+                let mut bytes = BytesMut::new();
+                while let Some(chunk) = fetched.next().await {
+                    bytes.extend_from_slice(&chunk?);
+                }
+                Ok(stream::iter(frames.decompress(bytes.freeze()).map(|piece| Ok(piece?))).boxed())
+            }
+            Place::Parts => Err(anyhow::anyhow!("a content in parts is read part by part").into()),
+        }
+    }
+
+    async fn fetch(&self, location: &object_store::path::Path, range: Range<u64>) -> Result<ByteStream> {
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        match self.reads.get_opts(location, options).await {
+            Ok(found) => Ok(found.into_stream().map_err(AppError::from).boxed()),
             Err(object_store::Error::NotFound { path, .. }) => {
                 tracing::error!(path, "a row names a content that the store does not hold");
                 Err(AppError::NotFound("Content"))
             }
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// The part of a content in `range`, which the caller keeps small.
-    pub async fn read_part(&self, project_id: ProjectId, digest: &Sha256Digest, range: Range<u64>) -> Result<Vec<u8>> {
-        if range.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut stream = std::pin::pin!(self.read(project_id, digest, Some(range)).await?);
-        let mut bytes = Vec::new();
-        while let Some(chunk) = stream.next().await {
-            bytes.extend_from_slice(&chunk?);
-        }
-        Ok(bytes)
     }
 
     /// Lists what is not there: whether the store answers at all, and has the bucket.

@@ -21,11 +21,23 @@ pub struct LimitsConfig {
     /// The requests a second that one API key may read with; at once, 6 times as many. 0: no limit.
     #[arg(long, env = "OTRACE_API_READS_PER_SECOND", default_value_t = 50, value_name = "COUNT", value_parser = value_parser!(u32).range(..=RATE_MAX))]
     pub api_reads_per_second: u32,
+    /// The open pages of one account that this server tells of changes.
+    #[arg(long, env = "OTRACE_LIVE_PAGES_PER_ACCOUNT", default_value_t = 200, value_name = "COUNT", value_parser = value_parser!(u32).range(1..=RATE_MAX))]
+    pub live_pages_per_account: u32,
+    /// The open pages of all accounts together that this server tells of changes.
+    #[arg(long, env = "OTRACE_LIVE_PAGES", default_value_t = 4000, value_name = "COUNT", value_parser = value_parser!(u32).range(1..=RATE_MAX))]
+    pub live_pages: u32,
 }
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self { trusted_proxies: Vec::new(), api_writes_per_second: 200, api_reads_per_second: 50 }
+        Self {
+            trusted_proxies: Vec::new(),
+            api_writes_per_second: 200,
+            api_reads_per_second: 50,
+            live_pages_per_account: 200,
+            live_pages: 4000,
+        }
     }
 }
 

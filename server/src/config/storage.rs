@@ -17,6 +17,10 @@ pub struct StorageConfig {
     /// [default: `blobs` in the data directory]. Credentials come from the store's usual environment variables.
     #[arg(long, env = "OTRACE_STORAGE_URL", value_name = "URL")]
     pub storage_url: Option<Url>,
+    /// Let clients put large contents into the bucket themselves, at addresses that the server signs: they have to
+    /// reach it. S3 and Google's only.
+    #[arg(long, env = "OTRACE_DIRECT_UPLOADS", value_name = "BOOL", num_args = 0..=1, default_value_t = false, default_missing_value = "true")]
+    pub direct_uploads: bool,
     /// What the bucket's usual environment variables say.
     #[arg(skip = StoreVariables::from_environment())]
     pub variables: StoreVariables,
@@ -83,7 +87,7 @@ mod tests {
     fn the_settings_show_no_secret() {
         let variables = variables(&[("AWS_SECRET_ACCESS_KEY", "hush")]);
         assert_eq!(variables.get("aws_secret_access_key"), Some("hush"));
-        let shown = format!("{:?}", StorageConfig { storage_url: None, variables });
+        let shown = format!("{:?}", StorageConfig { variables, ..StorageConfig::default() });
         assert!(shown.contains("aws_secret_access_key") && !shown.contains("hush"), "{shown}");
     }
 }

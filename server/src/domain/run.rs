@@ -41,6 +41,8 @@ pub struct Run {
     pub expected_log_paths: Vec<String>,
     /// Its exit code.
     pub exit_code: Option<i32>,
+    /// What the signal is called that ended the command, such as `SIGKILL`.
+    pub signal: Option<String>,
     /// How long it ran, in seconds.
     pub duration_seconds: Option<f64>,
     /// When it was recorded.

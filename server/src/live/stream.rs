@@ -1,6 +1,7 @@
 //! Server-sent events: what an open page hears.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -11,21 +12,30 @@ use otrace_wire::{ExperimentId, RunStatus};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::watch;
 
-use super::RunEvent;
+use super::{Place, RunEvent};
 use crate::app::AppState;
+use crate::auth::sessions::SessionHash;
 use crate::auth::{ProjectMember, SignedIn};
-use crate::domain::AccountId;
+use crate::domain::{AccountId, ProjectId};
 use crate::error::Result;
 use crate::extract::Query;
 use crate::services;
 
 /// A stream ends after this long; the browser reconnects by itself, and is asked who it is again.
 const MAX_AGE: Duration = Duration::from_mins(5);
+/// Streams that began together end within this time of each other, not all at once.
+const MAX_AGE_SPREAD_MS: u32 = 60_000;
 /// How often a page's reader is asked who they are, if nobody said that they may do less.
 const ASK_EVERY: Duration = Duration::from_secs(30);
 /// Changes commit in another order than they were timed; going back this far misses none.
 const OVERLAP: time::Duration = time::Duration::seconds(2);
+/// As many changes as the database is asked for at once: where there are so many, there may be more.
+const MISSED_MAX: usize = 100;
+/// Browsers whose server stops come back after this time, not all at once.
+const COME_BACK_AFTER_MS: u32 = 1000;
+const COME_BACK_SPREAD_MS: u32 = 4000;
 
 /// Where the page's knowledge ends.
 #[derive(Debug, Deserialize)]
@@ -37,7 +47,8 @@ pub struct Since {
 /// `GET /projects/{slug}/live`: an event `run` for each run of the project that is created or changes.
 ///
 /// Begins with what changed since the page was made, or since the last event that it heard. Repeated
-/// events are harmless: they only say where a run stands.
+/// events are harmless: they only say where a run stands. An event `resync` says that more changed than
+/// is told: the page has to look anew. `bye` says that the server stops.
 pub async fn run_events(
     State(app): State<AppState>,
     signed_in: SignedIn,
@@ -45,8 +56,10 @@ pub async fn run_events(
     Query(Since { since }): Query<Since>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + Send>> {
+    let place = app.live.take_place(signed_in.account.id, &app.config.limits)?;
+    let began = app.clock.now();
     // Listen first and look back second, so that nothing falls between.
-    let heard = app.live.subscribe();
+    let (heard, gaps) = (app.live.subscribe(), app.live.subscribe_to_gaps());
     let told = app.live.subscribe_to_access_changes();
     let last_event = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let missed = match last_event.or(since).and_then(from_micros) {
@@ -54,44 +67,113 @@ pub async fn run_events(
         None => Vec::new(),
     };
     let slug = member.project.slug;
-    let slug_of_access = slug.clone();
-    let project_id = member.project.id;
-    let news = hear(heard).filter(move |event| std::future::ready(event.project_id == project_id));
-    let events = stream::iter(missed).chain(news).map(move |event| Ok(message(&slug, &event)));
-    let shut_out = Box::pin(shut_out(app.clone(), signed_in, slug_of_access, told));
-    let until_closed =
-        events.take_until(app.live.closed()).take_until(Box::pin(tokio::time::sleep(MAX_AGE))).take_until(shut_out);
-    Ok(Sse::new(until_closed).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
+    let first: Vec<Event> = if missed.len() < MISSED_MAX {
+        missed.iter().map(|event| message(&slug, event)).collect()
+    } else {
+        vec![resync(began)]
+    };
+    let reader = Reader { account: signed_in.account.id, session: signed_in.session, slug: slug.clone() };
+    let listening = Listening {
+        project_id: member.project.id,
+        slug,
+        heard,
+        gaps,
+        end: Box::pin(end(app.clone(), reader, told)),
+        has_ended: false,
+        app,
+        _place: place,
+    };
+    let events = stream::iter(first).chain(stream::unfold(listening, Listening::next)).map(Ok);
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
+}
+
+/// Why a stream ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The server stops.
+    Stopping,
+    /// It is old, or its reader may not see the project any more.
+    Quiet,
+}
+
+/// A page that listens. There may be thousands, so that each holds little: what is asked now and then is made
+/// anew each time.
+struct Listening {
+    app: AppState,
+    project_id: ProjectId,
+    slug: String,
+    heard: Receiver<RunEvent>,
+    gaps: watch::Receiver<()>,
+    end: Pin<Box<dyn Future<Output = End> + Send>>,
+    has_ended: bool,
+    _place: Place,
+}
+
+impl Listening {
+    /// The next event, until the stream ends.
+    async fn next(mut self) -> Option<(Event, Self)> {
+        while !self.has_ended {
+            let event = tokio::select! {
+                biased;
+                end = &mut self.end => {
+                    self.has_ended = true;
+                    (end == End::Stopping).then(bye)
+                }
+                Ok(()) = self.gaps.changed() => Some(resync(self.app.clock.now())),
+                heard = self.heard.recv() => match heard {
+                    Ok(event) if event.project_id == self.project_id => Some(message(&self.slug, &event)),
+                    Ok(_) => None,
+                    // Too slow to hear everything.
+                    Err(RecvError::Lagged(_)) => {
+                        self.heard = self.heard.resubscribe();
+                        Some(resync(self.app.clock.now()))
+                    }
+                    Err(RecvError::Closed) => return None,
+                },
+            };
+            if let Some(event) = event {
+                return Some((event, self));
+            }
+        }
+        None
+    }
+}
+
+/// Who reads a page.
+struct Reader {
+    account: AccountId,
+    session: SessionHash,
+    slug: String,
+}
+
+/// Resolves when a stream ends.
+async fn end(app: AppState, reader: Reader, told: Receiver<AccountId>) -> End {
+    let age = MAX_AGE + up_to(MAX_AGE_SPREAD_MS);
+    tokio::select! {
+        () = app.live.closed() => End::Stopping,
+        () = tokio::time::sleep(age) => End::Quiet,
+        () = shut_out(&app, &reader, told) => End::Quiet,
+    }
 }
 
 /// Resolves when the person may not see the project any more: their session has ended, or they are no
 /// member. Asked when somebody says that they may do less, and now and then besides.
-async fn shut_out(app: AppState, signed_in: SignedIn, slug: String, mut told: Receiver<AccountId>) {
-    let account = signed_in.account.id;
+async fn shut_out(app: &AppState, reader: &Reader, mut told: Receiver<AccountId>) {
     loop {
-        let session = services::sign_in::find_session(&app, &signed_in.session).await;
-        let is_inside = match session {
-            Ok(Some(found)) => services::projects::find_for(&app, &found.account, &slug).await,
-            Ok(None) => Ok(None),
-            Err(error) => Err(error),
-        };
-        match is_inside {
-            Ok(Some(_)) => {}
-            Ok(None) => return,
+        match Box::pin(is_inside(app, reader)).await {
+            Ok(true) => {}
+            Ok(false) => return,
             Err(error) => tracing::debug!(%error, "could not ask whether a page is still allowed; asking again later"),
         }
         // An error says that too much was missed: better to ask.
-        let concerned = async { while told.recv().await.is_ok_and(|other| other != account) {} };
+        let concerned = async { while told.recv().await.is_ok_and(|other| other != reader.account) {} };
         let _ = tokio::time::timeout(ASK_EVERY, concerned).await;
     }
 }
 
-/// Everything heard, until too much was missed: then the stream ends, and the browser begins a new one.
-fn hear(receiver: Receiver<RunEvent>) -> impl Stream<Item = RunEvent> + Send {
-    stream::unfold(receiver, async |mut receiver| match receiver.recv().await {
-        Ok(event) => Some((event, receiver)),
-        Err(RecvError::Lagged(_) | RecvError::Closed) => None,
-    })
+async fn is_inside(app: &AppState, reader: &Reader) -> Result<bool> {
+    let Some(found) = services::sign_in::find_session(app, &reader.session).await? else { return Ok(false) };
+    Ok(services::projects::find_for(app, &found.account, &reader.slug).await?.is_some())
 }
 
 #[derive(Serialize)]
@@ -100,6 +182,9 @@ struct Message {
     status: RunStatus,
     href: String,
     created: bool,
+    /// Nothing is new but what it prints and measures.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    output: bool,
 }
 
 fn message(slug: &str, event: &RunEvent) -> Event {
@@ -109,10 +194,31 @@ fn message(slug: &str, event: &RunEvent) -> Event {
         status: event.status,
         href: format!("/projects/{slug}/runs/{experiment_id}"),
         created: event.is_new,
+        output: event.is_output,
     };
-    let id = event.updated_at.unix_timestamp_nanos() / 1000;
     let data = serde_json::to_string(&message).unwrap_or_default();
-    Event::default().event("run").id(id.to_string()).data(data)
+    Event::default().event("run").id(id(event.updated_at)).data(data)
+}
+
+/// More changed than is told.
+fn resync(now: OffsetDateTime) -> Event {
+    Event::default().event("resync").id(id(now)).data("{}")
+}
+
+/// The server stops, and another one or the same takes its place.
+fn bye() -> Event {
+    let come_back_after = Duration::from_millis(COME_BACK_AFTER_MS.into()) + up_to(COME_BACK_SPREAD_MS);
+    Event::default().event("bye").retry(come_back_after).data("{}")
+}
+
+fn id(at: OffsetDateTime) -> String {
+    (at.unix_timestamp_nanos() / 1000).to_string()
+}
+
+/// Some time up to so many milliseconds, so that not all do the same at once.
+fn up_to(milliseconds: u32) -> Duration {
+    let chance = getrandom::u32().unwrap_or_default();
+    Duration::from_millis((chance % milliseconds).into())
 }
 
 /// A time from what a page sent; one before 1970 stands for all of history.

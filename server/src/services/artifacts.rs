@@ -1,14 +1,13 @@
 //! Finding and reading artifacts.
 
-use bytes::Bytes;
-use futures_util::Stream;
 use time::OffsetDateTime;
 
 use crate::app::AppState;
+use crate::blobs::ByteStream;
 use crate::domain::artifact::Preview;
 use crate::domain::{Artifact, ArtifactId, ProjectId};
 use crate::error::{AppError, Result};
-use crate::services::links;
+use crate::services::{contents, links};
 use crate::store;
 use crate::tokens;
 
@@ -44,16 +43,12 @@ pub async fn preview(
 ) -> Result<Option<String>> {
     let Some(digest) = artifact.sha256.filter(|_| artifact.preview() == Preview::Text) else { return Ok(None) };
     let end = max_bytes.min(artifact.size_bytes.cast_unsigned());
-    let bytes = app.blobs.read_part(project_id, &digest, 0..end).await?;
+    let bytes = contents::read_part(app, project_id, &digest, 0..end).await?;
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// A stored artifact's whole content, as a stream.
-pub async fn stream(
-    app: &AppState,
-    project_id: ProjectId,
-    artifact: &Artifact,
-) -> Result<impl Stream<Item = object_store::Result<Bytes>> + Send + use<>> {
+pub async fn stream(app: &AppState, project_id: ProjectId, artifact: &Artifact) -> Result<ByteStream> {
     let digest = artifact.sha256.ok_or(AppError::NotFound("Artifact content"))?;
-    app.blobs.read(project_id, &digest, None).await
+    contents::read(app, project_id, &digest, None).await
 }

@@ -2,39 +2,47 @@
 
 use std::time::Duration;
 
+use time::OffsetDateTime;
+
 use crate::app::AppState;
 use crate::domain::run::OUT_OF_CONTACT_AFTER;
 use crate::domain::{ProjectId, RunId, RunRef};
 use crate::error::{AppError, Result};
 use crate::live::RunEvent;
-use crate::services::runs;
 use crate::store;
-use crate::store::contacts::SilentRun;
+use crate::store::contacts::{HeardRun, SilentRun};
 
 /// How often runs are looked for that fell silent.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
-/// A run's machine says that it goes on.
+/// A run's machine says that it goes on. One that was taken for lost is back.
 pub async fn heartbeat(app: &AppState, project_id: ProjectId, run: RunRef) -> Result<()> {
-    let run_id = runs::resolve(app, project_id, run).await?;
-    note(app, project_id, run_id).await
-}
-
-/// Notes that a run's machine was heard of. One that was taken for lost is back.
-pub(super) async fn note(app: &AppState, project_id: ProjectId, run_id: RunId) -> Result<()> {
     let now = app.clock.now();
-    let noted = store::contacts::note(&mut *app.pool.acquire().await?, project_id, run_id, now).await?;
-    if noted.ok_or(AppError::NotFound("Run"))? {
-        tell_that_it_goes_on(app, project_id, run_id).await?;
+    let heard = store::contacts::note_named(&mut *app.pool.acquire().await?, project_id, run, now).await?;
+    let heard = heard.ok_or(AppError::NotFound("Run"))?;
+    if heard.was_away {
+        tell(app, project_id, heard, now);
     }
     Ok(())
 }
 
-/// Tells open pages that there is something new of a run.
-pub(super) async fn tell_that_it_goes_on(app: &AppState, project_id: ProjectId, run_id: RunId) -> Result<()> {
+/// Tells open pages of a run that was heard of just now. Call it after the commit.
+pub(super) fn tell(app: &AppState, project_id: ProjectId, heard: HeardRun, now: OffsetDateTime) {
+    let HeardRun { number, status, was_away, .. } = heard;
+    app.live.publish(RunEvent { project_id, number, status, is_new: false, is_output: !was_away, updated_at: now });
+}
+
+/// Tells open pages that a run goes on: there is something new of what it measures, or it is back.
+pub(super) async fn tell_that_it_goes_on(
+    app: &AppState,
+    project_id: ProjectId,
+    run_id: RunId,
+    was_away: bool,
+) -> Result<()> {
     let found = store::runs::load(&mut *app.pool.acquire().await?, project_id, &[run_id]).await?;
     if let Some(run) = found.first() {
-        runs::publish(app, run, false);
+        let heard = HeardRun { id: run.id, number: run.number, status: run.status, was_away };
+        tell(app, project_id, heard, app.clock.now());
     }
     Ok(())
 }
@@ -53,7 +61,7 @@ pub async fn look_for_silent_runs(app: &AppState) -> Result<()> {
         store::contacts::give_up(&mut connection, now - time::Duration::hours(hours), now).await?
     };
     for SilentRun { project_id, number, status, updated_at } in silent.into_iter().chain(given_up) {
-        app.live.publish(RunEvent { project_id, number, status, is_new: false, updated_at });
+        app.live.publish(RunEvent { project_id, number, status, is_new: false, is_output: false, updated_at });
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::blobs::{Content, Encoding, Spill};
 use crate::domain::snapshot::SnapshotFile;
 use crate::domain::table::{FIRST_ROWS, FIRST_ROWS_MAX_BYTES};
 use crate::domain::{
-    Artifact, ArtifactId, Log, ProjectId, Run, RunId, RunRef, RunResult, Snapshot, Table, result, timestamp,
+    Artifact, ArtifactId, Log, LogName, ProjectId, Run, RunId, RunRef, RunResult, Snapshot, Table, result, timestamp,
 };
 use crate::error::{AppError, Result};
 use crate::services::contents;
@@ -102,7 +102,7 @@ async fn replace_files(
     store::logs::clear(connection, project_id, run_id).await?;
     for log in logs {
         // The whole log takes the place of the pieces that came while the run went on.
-        store::log_chunks::clear(connection, project_id, run_id, log.stream).await?;
+        store::log_chunks::clear(connection, project_id, run_id, &LogName::of(log)).await?;
         store::logs::insert(connection, project_id, run_id, log).await?;
     }
     store::tables::clear(connection, project_id, run_id).await?;

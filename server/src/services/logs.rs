@@ -1,39 +1,66 @@
-//! Reading logs.
+//! Reading logs: of runs that have ended, and of those that go on.
+
+use std::ops::Range;
 
 use crate::app::AppState;
-use crate::domain::{Log, ProjectId};
+use crate::domain::{Log, LogName, ProjectId, RunId, RunRef};
 use crate::error::Result;
+use crate::services::{contents, live_logs, runs};
+use crate::store;
 
-/// The end of a log.
-#[derive(Debug)]
-pub struct LogTail {
-    /// Its text; bytes that are no UTF-8 are replaced.
-    pub text: String,
-    /// Whether the text begins in the middle of a line.
-    pub first_line_is_cut: bool,
-    /// How many bytes of the log come before the text.
-    pub bytes_before: u64,
+/// A log as its readers find it.
+#[derive(Clone, Debug)]
+pub struct RunLog {
+    /// The log, with the size that there is of it.
+    pub log: Log,
+    /// Whether all of it has arrived; else it grows, and `position` means nothing.
+    pub is_whole: bool,
 }
 
-/// The last `max_bytes` bytes of a log.
-pub async fn tail(app: &AppState, project_id: ProjectId, log: &Log, max_bytes: u64) -> Result<LogTail> {
-    let Some(digest) = log.sha256 else {
-        return Ok(LogTail { text: String::new(), first_line_is_cut: false, bytes_before: 0 });
-    };
-    let size = log.size_bytes.cast_unsigned();
-    let start = size.saturating_sub(max_bytes);
-    let bytes = app.blobs.read_part(project_id, &digest, start..size).await?;
-    Ok(LogTail {
-        text: String::from_utf8_lossy(&bytes).into_owned(),
-        first_line_is_cut: start > 0,
-        bytes_before: start,
-    })
+/// All logs of a run: those that have arrived, then those of which there are pieces only.
+pub async fn all(app: &AppState, project_id: ProjectId, run_id: RunId, arrived: Vec<Log>) -> Result<Vec<RunLog>> {
+    let ends = store::log_chunks::ends(&mut *app.pool.acquire().await?, project_id, run_id).await?;
+    let mut logs: Vec<RunLog> = arrived.into_iter().map(|log| RunLog { log, is_whole: true }).collect();
+    for (name, end) in ends {
+        if !logs.iter().any(|found| name.names(&found.log)) {
+            logs.push(RunLog { log: name.growing(end), is_whole: false });
+        }
+    }
+    Ok(logs)
+}
+
+/// The id of a run, and all its logs.
+pub async fn of_run(app: &AppState, project_id: ProjectId, run: RunRef) -> Result<(RunId, Vec<RunLog>)> {
+    let run_id = runs::resolve(app, project_id, run).await?;
+    let arrived = store::logs::list(&mut *app.pool.acquire().await?, project_id, &[run_id]).await?;
+    let arrived = arrived.into_iter().map(|(_, log)| log).collect();
+    Ok((run_id, all(app, project_id, run_id, arrived).await?))
+}
+
+/// The bytes of a log that are in `range`, which the caller keeps small. Nothing of one that is not stored.
+pub async fn read(
+    app: &AppState,
+    project_id: ProjectId,
+    run_id: RunId,
+    log: &RunLog,
+    range: Range<i64>,
+) -> Result<Vec<u8>> {
+    let size = log.log.size_bytes;
+    let (start, end) = (range.start.clamp(0, size), range.end.clamp(0, size));
+    if start >= end {
+        return Ok(Vec::new());
+    }
+    if !log.is_whole {
+        return live_logs::part(app, project_id, run_id, &LogName::of(&log.log), start, end).await;
+    }
+    let Some(digest) = log.log.sha256 else { return Ok(Vec::new()) };
+    contents::read_part(app, project_id, &digest, start.cast_unsigned()..end.cast_unsigned()).await
 }
 
 /// The first `max_bytes` bytes of a log as text; `None` where its content is not stored.
 pub async fn head(app: &AppState, project_id: ProjectId, log: &Log, max_bytes: u64) -> Result<Option<String>> {
     let Some(digest) = log.sha256 else { return Ok(None) };
     let end = log.size_bytes.cast_unsigned().min(max_bytes);
-    let bytes = app.blobs.read_part(project_id, &digest, 0..end).await?;
+    let bytes = contents::read_part(app, project_id, &digest, 0..end).await?;
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }

@@ -21,9 +21,9 @@ use crate::store;
 use crate::store::series::{Chunk, Counts};
 
 /// So many points may wait before they are put into chunks.
-const TAIL_POINTS: i32 = 8_192;
+const TAIL_POINTS: i32 = 32_768;
 /// And more where a run has many series, so that each chunk that is rewritten grows by a few points.
-const TAIL_POINTS_PER_SERIES: i32 = 4;
+const TAIL_POINTS_PER_SERIES: i32 = 16;
 /// So many series are put into chunks at once: a chunk of each is in memory.
 const SERIES_AT_ONCE: usize = 128;
 /// So many chunks are read at once where a series is read whole.
@@ -71,7 +71,7 @@ pub async fn add(
     let is_back = noted.ok_or(AppError::NotFound("Run"))?;
     transaction.commit().await?;
     if is_changed || is_back {
-        contact::tell_that_it_goes_on(app, project_id, run_id).await?;
+        contact::tell_that_it_goes_on(app, project_id, run_id, is_back).await?;
     }
     Ok(intake.into_next())
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::app::AppState;
 use crate::domain::{ProjectId, Table};
 use crate::error::Result;
+use crate::services::contents;
 
 /// All rows of a table where they are at most `max_bytes` long as JSON; else `None`.
 pub async fn all_rows(
@@ -15,7 +16,7 @@ pub async fn all_rows(
 ) -> Result<Option<Vec<Value>>> {
     let Some(digest) = table.sha256 else { return Ok(Some(table.first_rows.clone())) };
     // One byte more tells whether there is more.
-    let bytes = app.blobs.read_part(project_id, &digest, 0..max_bytes + 1).await?;
+    let bytes = contents::read_part(app, project_id, &digest, 0..max_bytes + 1).await?;
     if bytes.len() as u64 > max_bytes {
         return Ok(None);
     }

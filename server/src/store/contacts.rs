@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::unknown_word;
-use crate::domain::{ProjectId, RunId};
+use crate::domain::{ProjectId, RunId, RunRef};
 
 /// A run whose machine fell silent.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +49,65 @@ pub async fn note(
     )
     .fetch_optional(connection)
     .await
+}
+
+/// A run that was heard of just now.
+#[derive(Clone, Copy, Debug)]
+pub struct HeardRun {
+    /// The run.
+    pub id: RunId,
+    /// Its number in the project.
+    pub number: i32,
+    /// Where it stands now.
+    pub status: RunStatus,
+    /// Whether it is back from a silence.
+    pub was_away: bool,
+}
+
+/// Finds a run by what people or machines call it, and notes that its machine was heard of, as [`note`] does.
+/// Holds the run's row until the transaction ends.
+pub async fn note_named(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    run: RunRef,
+    now: OffsetDateTime,
+) -> sqlx::Result<Option<HeardRun>> {
+    let (id, number) = match run {
+        RunRef::Id(id) => (Some(id), None),
+        RunRef::Experiment(experiment) => (None, Some(experiment.number())),
+    };
+    let row = sqlx::query!(
+        r#"
+        UPDATE runs r
+        SET last_contact_at = $4,
+            status          = CASE WHEN r.silenced_at IS NULL THEN r.status ELSE 'running' END,
+            finished_at     = CASE WHEN r.silenced_at IS NULL THEN r.finished_at END,
+            updated_at      = CASE WHEN before.was_away THEN $4 ELSE r.updated_at END,
+            silenced_at     = NULL
+        FROM (
+            SELECT id, silenced_at IS NOT NULL OR last_contact_at < $4::timestamptz - interval '90 seconds' AS was_away
+            FROM runs
+            WHERE id = COALESCE(
+                $2::uuid,
+                (SELECT named.id FROM runs named WHERE named.project_id = $1 AND named.number = $3::integer)
+            )
+            FOR UPDATE
+        ) before
+        WHERE r.id = before.id AND r.project_id = $1 AND r.deleted_at IS NULL
+        RETURNING r.id AS "id: RunId", r.number, r.status, COALESCE(before.was_away, false) AS "was_away!"
+        "#,
+        project_id as ProjectId,
+        id as Option<RunId>,
+        number,
+        now,
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| {
+        let status = row.status.parse().map_err(unknown_word)?;
+        Ok(HeardRun { id: row.id, number: row.number, status, was_away: row.was_away })
+    })
+    .transpose()
 }
 
 /// Runs that were last heard of between these times, and are expected to go on.

@@ -59,14 +59,9 @@ pub async fn list(
     .fetch_all(connection)
     .await?;
     let log = rows.into_iter().map(|row| {
-        let stream = match row.stream.as_str() {
-            "stdout" => LogStream::Stdout,
-            "stderr" => LogStream::Stderr,
-            _ => LogStream::Log,
-        };
         let log = Log {
             position: row.position,
-            stream,
+            stream: stream_named(&row.stream),
             path: row.path,
             size_bytes: row.size_bytes,
             sha256: digest(row.sha256),
@@ -75,4 +70,13 @@ pub async fn list(
         (row.run_id, log)
     });
     Ok(log.collect())
+}
+
+/// The stream that a text column names; the schema limits it to the three.
+pub(super) fn stream_named(name: &str) -> LogStream {
+    match name {
+        "stdout" => LogStream::Stdout,
+        "stderr" => LogStream::Stderr,
+        _ => LogStream::Log,
+    }
 }

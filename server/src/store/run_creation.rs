@@ -64,6 +64,7 @@ impl NewRun {
             expected_artifact_paths: self.expected_artifact_paths,
             expected_log_paths: self.expected_log_paths,
             exit_code: None,
+            signal: None,
             duration_seconds: None,
             created_at: self.created_at,
             updated_at: now,

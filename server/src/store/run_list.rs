@@ -144,11 +144,13 @@ pub struct ChangedRun {
     pub status: RunStatus,
     /// Whether nothing happened to it since it was created.
     pub is_new: bool,
-    /// When it changed.
-    pub updated_at: OffsetDateTime,
+    /// Whether its machine was heard of, and nothing else changed.
+    pub is_output: bool,
+    /// When it changed, or was last heard of.
+    pub changed_at: OffsetDateTime,
 }
 
-/// The runs that changed after `since`, the first change first; at most 100.
+/// The runs that changed, or go on and were heard of, after `since`, the first change first; at most 100.
 pub async fn changed_since(
     connection: &mut PgConnection,
     project_id: ProjectId,
@@ -156,10 +158,12 @@ pub async fn changed_since(
 ) -> sqlx::Result<Vec<ChangedRun>> {
     let rows = sqlx::query!(
         r#"
-        SELECT number, status, status = 'created' AS "is_new!", updated_at
+        SELECT number, status, status = 'created' AND updated_at > $2 AS "is_new!", updated_at <= $2 AS "is_output!",
+               GREATEST(updated_at, last_contact_at) AS "changed_at!"
         FROM runs
-        WHERE project_id = $1 AND updated_at > $2 AND deleted_at IS NULL
-        ORDER BY updated_at
+        WHERE project_id = $1 AND deleted_at IS NULL
+          AND (updated_at > $2 OR (status IN ('created', 'running') AND last_contact_at > $2))
+        ORDER BY GREATEST(updated_at, last_contact_at)
         LIMIT 100
         "#,
         project_id as ProjectId,
@@ -170,7 +174,13 @@ pub async fn changed_since(
     rows.into_iter()
         .map(|row| {
             let status = row.status.parse().map_err(super::unknown_word)?;
-            Ok(ChangedRun { number: row.number, status, is_new: row.is_new, updated_at: row.updated_at })
+            Ok(ChangedRun {
+                number: row.number,
+                status,
+                is_new: row.is_new,
+                is_output: row.is_output,
+                changed_at: row.changed_at,
+            })
         })
         .collect()
 }

@@ -39,7 +39,7 @@ pub async fn load(connection: &mut PgConnection, project_id: ProjectId, ids: &[R
         WITH wanted AS MATERIALIZED (SELECT * FROM runs WHERE id = ANY($2))
         SELECT r.id AS "id: RunId", r.project_id AS "project_id: ProjectId", r.number,
                p.number AS "parent_number?", r.title, r.intent, r.setup, r.command, r.working_directory, r.status,
-               r.tags, r.expected_artifact_paths, r.expected_log_paths, r.exit_code, r.duration_seconds,
+               r.tags, r.expected_artifact_paths, r.expected_log_paths, r.exit_code, r.signal, r.duration_seconds,
                r.created_at, r.updated_at, r.started_at, r.finished_at, r.last_contact_at, r.recorder,
                k.name AS "key_name?", a.name AS "author?"
         FROM wanted r
@@ -71,6 +71,7 @@ pub async fn load(connection: &mut PgConnection, project_id: ProjectId, ids: &[R
                 expected_artifact_paths: row.expected_artifact_paths,
                 expected_log_paths: row.expected_log_paths,
                 exit_code: row.exit_code,
+                signal: row.signal,
                 duration_seconds: row.duration_seconds,
                 created_at: row.created_at,
                 updated_at: row.updated_at,
@@ -92,6 +93,8 @@ pub struct Outcome {
     pub status: Option<RunStatus>,
     /// The command's exit code.
     pub exit_code: Option<i32>,
+    /// What the signal is called that ended it.
+    pub signal: Option<String>,
     /// How long it ran, in seconds.
     pub duration_seconds: Option<f64>,
     /// When it started.
@@ -119,6 +122,7 @@ pub async fn update_outcome(
             duration_seconds = COALESCE($5, duration_seconds),
             started_at       = COALESCE($6, started_at),
             finished_at      = COALESCE($7, finished_at),
+            signal           = COALESCE($9, signal),
             updated_at       = $8
         WHERE project_id = $1 AND id = $2 AND deleted_at IS NULL
         ",
@@ -130,6 +134,7 @@ pub async fn update_outcome(
         outcome.started_at,
         outcome.finished_at,
         now,
+        outcome.signal.as_deref(),
     )
     .execute(connection)
     .await?;

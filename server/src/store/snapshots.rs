@@ -103,7 +103,14 @@ pub async fn add_evidence(
         INSERT INTO snapshots (run_id, project_id, evidence)
         VALUES ($1, $2, $3)
         ON CONFLICT (run_id) DO UPDATE
-        SET evidence = snapshots.evidence || EXCLUDED.evidence
+        -- What is there already is not added again: the request may have come before.
+        SET evidence = snapshots.evidence || COALESCE((
+            SELECT jsonb_agg(new.entry ORDER BY new.place)
+            FROM jsonb_array_elements(EXCLUDED.evidence) WITH ORDINALITY AS new (entry, place)
+            WHERE NOT EXISTS (
+                SELECT 1 FROM jsonb_array_elements(snapshots.evidence) AS old (entry) WHERE old.entry = new.entry
+            )
+        ), '[]')
         WHERE jsonb_array_length(snapshots.evidence) < $4
         ",
         run_id as RunId,

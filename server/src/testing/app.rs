@@ -1,5 +1,7 @@
 //! The whole app, called in process, and the people and machines that call it.
 
+use std::path::Path;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, SET_COOKIE};
@@ -33,7 +35,7 @@ pub struct TestApp {
     /// The app itself, to look behind its answers.
     pub app: AppState,
     router: Router,
-    _contents: TempDir,
+    contents: TempDir,
 }
 
 /// An account with a project and a key in it.
@@ -88,7 +90,7 @@ impl TestApp {
         let live = Live::start(database.pool.clone());
         let tokens = Tokens::with_new_key(config.public_url_str(), clock.now()).unwrap();
         let app = AppState::new(config, clock, database.pool, blobs, live, tokens).unwrap();
-        Self { router: routes::router(app.clone()), app, _contents: contents }
+        Self { router: routes::router(app.clone()), app, contents }
     }
 
     pub(super) fn router(&self) -> Router {
@@ -124,6 +126,18 @@ impl TestApp {
             .body(body.into())
             .unwrap();
         self.send(request).await
+    }
+
+    /// Sends nothing with a key and these headers.
+    pub async fn api_with(&self, key: &str, method: &str, path: &str, headers: &[(&str, String)]) -> TestResponse {
+        let request = Request::builder().method(method).uri(path).header(AUTHORIZATION, format!("Bearer {key}"));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Where its contents are, unless its settings say otherwise.
+    pub fn contents_folder(&self) -> &Path {
+        self.contents.path()
     }
 
     /// Opens a page with a session, or with an empty cookie.

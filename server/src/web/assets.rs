@@ -132,9 +132,16 @@ mod tests {
 
     #[test]
     fn what_pages_name_is_there() {
-        for path in
-            ["trace.css", "trace-mark.svg", "address.js", "copy.js", "live.js", "times.js", "fonts/newsreader.woff2"]
-        {
+        for path in [
+            "trace.css",
+            "trace-mark.svg",
+            "address.js",
+            "copy.js",
+            "live.js",
+            "log.js",
+            "times.js",
+            "fonts/newsreader.woff2",
+        ] {
             assert!(url(path).contains("?v="), "{path}");
         }
         assert_eq!(url("nothing.css"), "/static/nothing.css");

@@ -39,8 +39,9 @@ pub fn render(
         AppError::Invalid(_) => "That did not work",
         AppError::Conflict(_) => "Already there",
         AppError::TooLarge { .. } => "Too large",
+        AppError::ClientTooOld(_) => "Too old",
         AppError::RateLimited { .. } => "Too many tries",
-        AppError::Unavailable(_) => "Not available right now",
+        AppError::DiskFull | AppError::Unavailable(_) => "Not available right now",
         AppError::Internal(_) => "Something went wrong",
     };
     let is_ours = error.status() == StatusCode::INTERNAL_SERVER_ERROR;

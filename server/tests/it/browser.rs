@@ -12,6 +12,7 @@ mod hostile;
 mod journey;
 mod keyboard;
 mod layout;
+mod live_log;
 mod machines;
 mod pictures;
 mod provider;

@@ -1,13 +1,17 @@
 //! Contents, streamed in by our own CLI and then named by hash in a run's details.
 
+mod packed;
+mod parts;
+mod ranges;
+
 use std::io;
-use std::pin::pin;
 
 use axum::body::{Body, Bytes};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{StreamExt, stream};
 use otrace_server::domain::ProjectId;
+use otrace_server::services;
 use otrace_server::testing::{TestApp, TestProject, TestResponse};
 use otrace_wire::Sha256Digest;
 use serde_json::{Value, json};
@@ -52,7 +56,7 @@ async fn read(app: &TestApp, project: &TestProject) -> Value {
     app.api(&project.key, "GET", "/v1/runs/exp001", None).await.expect(200).json()["run"].clone()
 }
 
-/// The bytes that the store holds for a project under this digest, which are there exactly if the database says so.
+/// The content that a project has under this digest, if any, which has the size that the database says.
 async fn stored(app: &TestApp, project: &TestProject, digest: Sha256Digest) -> Option<Vec<u8>> {
     let size: Option<i64> = sqlx::query_scalar("SELECT size_bytes FROM blobs WHERE project_id = $1 AND sha256 = $2")
         .bind(project.id)
@@ -60,9 +64,9 @@ async fn stored(app: &TestApp, project: &TestProject, digest: Sha256Digest) -> O
         .fetch_optional(&app.app.pool)
         .await
         .unwrap();
-    let found = app.app.blobs.read(ProjectId(project.id), &digest, None).await.ok();
-    assert_eq!(size.is_some(), found.is_some(), "{digest}: the row and the object");
-    let mut content = pin!(found?);
+    let found = services::contents::read(&app.app, ProjectId(project.id), &digest, None).await.ok();
+    assert_eq!(size.is_some(), found.is_some(), "{digest}: the row and what it names");
+    let mut content = found?;
     let mut bytes = Vec::new();
     while let Some(chunk) = content.next().await {
         bytes.extend_from_slice(&chunk.unwrap());
@@ -153,7 +157,7 @@ async fn a_content_that_is_sent_again_is_the_same_content() {
         assert!(stored(&app, &project, digest).await.unwrap() == content);
     }
     let blobs: i64 = sqlx::query_scalar("SELECT count(*) FROM blobs").fetch_one(&app.app.pool).await.unwrap();
-    assert_eq!(blobs, 3);
+    assert_eq!(blobs, 5, "three contents, and the two different parts of the large one");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

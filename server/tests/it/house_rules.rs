@@ -131,6 +131,7 @@ fn the_paths_that_clients_use_are_in_the_url_table() {
         paths::WORKSPACE.to_owned(),
         paths::DEVICE_CODE.to_owned(),
         paths::DEVICE_TOKEN.to_owned(),
+        paths::KEYS_REVOKE.to_owned(),
         paths::RUNS.to_owned(),
         paths::RUN_COUNT.to_owned(),
         paths::run("{run}"),

@@ -1,10 +1,14 @@
 //! What an open page hears, over a real socket.
 
+mod crowd;
+mod gaps;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use otrace_server::app::AppState;
 use otrace_server::clock::Clock;
+use otrace_server::config::Config;
 use otrace_server::domain::ProjectId;
 use otrace_server::live::{Live, RunEvent};
 use otrace_server::routes;
@@ -21,6 +25,15 @@ use uuid::Uuid;
 
 /// What is not heard within this time is not heard: a guard, nothing waits for it.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An event, as it came.
+#[derive(Debug)]
+struct Heard {
+    name: String,
+    id: String,
+    data: String,
+    retry: String,
+}
 
 /// A page that listens.
 struct Page {
@@ -44,22 +57,29 @@ impl Page {
 
     /// The next event `run`: its id, and what it tells.
     async fn hear(&mut self) -> (i128, Value) {
-        timeout(PATIENCE, self.next()).await.expect("an event in time").expect("the stream goes on")
+        let heard = self.event().await.expect("the stream goes on");
+        assert_eq!(heard.name, "run");
+        (heard.id.parse().unwrap(), serde_json::from_str(&heard.data).unwrap())
     }
 
-    /// `None`: the stream has ended.
-    async fn next(&mut self) -> Option<(i128, Value)> {
+    /// The next event of any kind. `None`: the stream has ended.
+    async fn event(&mut self) -> Option<Heard> {
+        timeout(PATIENCE, self.next()).await.expect("an event or an end in time")
+    }
+
+    async fn next(&mut self) -> Option<Heard> {
         loop {
             while let Some(end) = self.text.find("\n\n") {
                 let message: String = self.text.drain(..end + 2).collect();
                 let field = |name: &str| {
-                    message.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::trim_start))
+                    let mut lines = message.lines();
+                    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::trim_start));
+                    value.unwrap_or_default().to_owned()
                 };
                 // A message without data only keeps the connection open.
-                if let Some(data) = field("data") {
-                    assert_eq!(field("event"), Some("run"), "{message}");
-                    let id = field("id").unwrap().parse().unwrap();
-                    return Some((id, serde_json::from_str(data).unwrap()));
+                if !field("data").is_empty() {
+                    let (name, id, data, retry) = (field("event"), field("id"), field("data"), field("retry"));
+                    return Some(Heard { name, id, data, retry });
                 }
             }
             let chunk = self.response.chunk().await.unwrap()?;
@@ -108,6 +128,7 @@ async fn is_listening(live: &Live) {
         number: 1,
         status: RunStatus::Created,
         is_new: true,
+        is_output: false,
         updated_at: OffsetDateTime::UNIX_EPOCH,
     };
     let hear_it = async {
@@ -124,17 +145,25 @@ async fn is_listening(live: &Live) {
 }
 
 async fn server() -> TestServer {
-    let server = TestServer::start().await;
+    server_with(|_| {}).await
+}
+
+async fn server_with(settings: impl FnOnce(&mut Config)) -> TestServer {
+    let server = TestServer::with(settings).await;
     is_listening(&server.app.app.live).await;
     server
 }
 
 /// Another server on the same database. Returns its address, and what it hears.
 async fn second_server(first: &TestServer) -> (String, Live) {
+    second_server_with(first, Live::start(first.app.app.pool.clone())).await
+}
+
+/// Another server that tells and hears in its own way.
+async fn second_server_with(first: &TestServer, live: Live) -> (String, Live) {
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let app = &first.app.app;
-    let live = Live::start(app.pool.clone());
     let second = AppState::new(
         app.config.clone(),
         Clock::System,
@@ -280,6 +309,9 @@ async fn a_server_that_stops_ends_its_streams() {
     first.app.run(&project.key, "heard").await;
     page.hear().await;
     live.close();
-    let after = timeout(PATIENCE, page.next()).await.expect("an end in time");
-    assert_eq!(after, None);
+    let bye = page.event().await.expect("a word before the end");
+    assert_eq!(bye.name, "bye");
+    let come_back_after: u32 = bye.retry.parse().unwrap();
+    assert!((1000..5000).contains(&come_back_after), "{come_back_after} ms");
+    assert!(page.event().await.is_none());
 }

@@ -110,6 +110,113 @@ async fn the_whole_log_takes_the_place_of_its_pieces() {
 }
 
 #[tokio::test]
+async fn log_files_grow_beside_the_streams_and_are_shown() {
+    let (app, project) = running().await;
+    let file = "/v1/runs/exp001/logs/log?path=logs%2Ftrain%20%26%20test.log";
+    let send = async |path: &str, bytes: &'static str| {
+        app.api_raw(&project.key, "POST", path, bytes).await.expect(200).json()["next_offset"].as_u64().unwrap()
+    };
+    append(&app, &project, 0, b"printed\n").await;
+    assert_eq!(send(&format!("{file}&offset=0"), "step 1\n").await, 7);
+    assert_eq!(send(&format!("{file}&offset=0"), "step 1\nstep 2\n").await, 14, "only what is new");
+    assert_eq!(send("/v1/runs/exp001/logs/log?path=other.log&offset=0", "of another file\n").await, 16);
+    assert_eq!(read(&app, &project, 0).await.text(), "printed\n");
+    let answer = app.api(&project.key, "GET", &format!("{file}&from=7"), None).await.expect(200);
+    assert_eq!((answer.text().as_str(), answer.header("x-next-offset")), ("step 2\n", "14"));
+
+    let logs = page(&app, &project, "/exp001/logs?log=log&path=logs%2Ftrain%20%26%20test.log").await;
+    assert!(logs.contains("<span>step 2</span>") && !logs.contains("of another file"), "{logs}");
+    assert!(logs.contains("logs/train &#38; test.log") && logs.contains("other.log"), "{logs}");
+
+    // One file arrives whole; what came of the other is all that there is of it.
+    let details = json!({"logs": [
+        {"stream": "stdout", "path": ".trace/logs/exp001.stdout.log", "text_content": "printed\nto the end\n"},
+        {"stream": "log", "path": "other.log", "text_content": "all of another file\n"},
+    ]});
+    app.api(&project.key, "PUT", "/v1/runs/exp001/details", Some(details)).await.expect(200);
+    let pieces: Vec<String> =
+        sqlx::query_scalar("SELECT path FROM log_chunks ORDER BY start_byte").fetch_all(&app.app.pool).await.unwrap();
+    assert_eq!(pieces, ["logs/train & test.log"; 2]);
+    assert_eq!(app.api(&project.key, "GET", &format!("{file}&from=0"), None).await.text(), "step 1\nstep 2\n");
+    assert_eq!(send("/v1/runs/exp001/logs/log?path=other.log&offset=16", "late").await, 20);
+    for (choice, line) in [("log=0", "to the end"), ("log=1", "all of another file")] {
+        assert!(page(&app, &project, &format!("/exp001/logs?{choice}")).await.contains(line), "{choice}");
+    }
+    let logs = page(&app, &project, "/exp001/logs?log=log&path=logs%2Ftrain%20%26%20test.log").await;
+    assert!(logs.contains("<span>step 2</span>"), "{logs}");
+}
+
+#[tokio::test]
+async fn a_run_sends_so_many_log_files_while_it_runs() {
+    let (app, project) = running().await;
+    let send = async |number: usize, status: u16| {
+        let path = format!("/v1/runs/exp001/logs/log?path=part-{number}.log&offset=0");
+        app.api_raw(&project.key, "POST", &path, "text\n").await.expect(status)
+    };
+    for number in 0..20 {
+        send(number, 200).await;
+    }
+    assert!(send(20, 409).await.text().contains("at most 20 log files"));
+    assert_eq!(send(19, 200).await.json()["next_offset"], 5, "those that are there go on");
+    append(&app, &project, 0, b"and so do the streams\n").await;
+}
+
+#[tokio::test]
+async fn a_page_asks_for_what_is_new_by_its_place() {
+    let (app, project) = running().await;
+    append(&app, &project, 0, b"epoch 1\n\x1b[32mepoch 2\x1b[0m\n 10%\r 20%").await;
+    let lines = async |query: &str| -> Value {
+        let path = format!("/projects/{}/runs/exp001/logs/lines?{query}", project.slug);
+        let cookie = app.session(&project.email).await;
+        app.get(&cookie, &path).await.expect(200).json()
+    };
+    let first = lines("log=stdout&from=0").await;
+    assert_eq!(first["lines"], json!([["epoch 1", ""], ["epoch 2", ""], [" 20%", ""]]));
+    assert_eq!((&first["start"], &first["next"], &first["open"]), (&json!(0), &json!(25), &json!(true)));
+    append(&app, &project, 34, b"\r100%\nValueError: no\n").await;
+    let second = lines("log=stdout&from=25").await;
+    assert_eq!(second["lines"], json!([["100%", ""], ["ValueError: no", "err"]]));
+    assert_eq!((&second["open"], &second["more"], &second["left_out"]), (&json!(false), &json!(false), &Value::Null));
+    let nothing = lines(&format!("log=stdout&from={}", second["next"])).await;
+    assert_eq!((&nothing["lines"], &nothing["next"]), (&json!([]), &second["next"]));
+
+    // Once the whole log has arrived the same question finds it.
+    let details = json!({"logs": [{"stream": "stdout", "text_content": "epoch 1\nthe end"}]});
+    app.api(&project.key, "PUT", "/v1/runs/exp001/details", Some(details)).await.expect(200);
+    let whole = lines("log=stdout&from=8").await;
+    assert_eq!((&whole["lines"], &whole["next"]), (&json!([["the end", ""]]), &json!(15)));
+    let cookie = app.session(&project.email).await;
+    for query in ["log=stderr&from=0", "log=log&path=x", "log=7"] {
+        let path = format!("/projects/{}/runs/exp001/logs/lines?{query}", project.slug);
+        app.get(&cookie, &path).await.expect(404);
+    }
+}
+
+#[tokio::test]
+async fn of_a_long_log_the_start_and_the_end_are_shown_and_the_rest_in_parts() {
+    let (app, project) = running().await;
+    let text = (1..=60_000).map(|line| format!("line {line}\n")).collect::<Vec<_>>().concat();
+    append(&app, &project, 0, text.as_bytes()).await;
+    let logs = page(&app, &project, "/exp001/logs").await;
+    for shown in ["<span>line 1</span>", "<span>line 200</span>", "<span>line 58001</span>", "<span>line 60000</span>"]
+    {
+        assert!(logs.contains(shown), "{shown}");
+    }
+    assert!(!logs.contains("<span>line 201</span>") && !logs.contains("<span>line 58000</span>"));
+    let end = text.find("line 58001\n").unwrap();
+    assert!(logs.contains(&format!("log=stdout&#38;before={end}")), "a way to what is left out");
+
+    let earlier = page(&app, &project, &format!("/exp001/logs?log=stdout&before={end}")).await;
+    assert!(earlier.contains("<span>line 58000</span>") && earlier.contains("<span>line 56001</span>"));
+    assert!(!earlier.contains("<span>line 58001</span>") && earlier.contains("To the end"));
+    let path = format!("/projects/{}/runs/exp001/logs/lines?log=stdout&from=0&before={end}", project.slug);
+    let cookie = app.session(&project.email).await;
+    let part = app.get(&cookie, &path).await.expect(200).json();
+    assert_eq!(part["start"].as_u64(), text.find("line 56001\n").map(|start| start as u64));
+    assert_eq!((&part["lines"][1999][0], part["next"].as_u64()), (&json!("line 58000"), Some(end as u64)));
+}
+
+#[tokio::test]
 async fn what_is_no_piece_of_a_log_is_refused_with_a_sentence() {
     let (app, project) = running().await;
     for (path, body, status) in [
@@ -117,12 +224,21 @@ async fn what_is_no_piece_of_a_log_is_refused_with_a_sentence() {
         ("/v1/runs/exp001/logs/stdout?offset=x", vec![0], 400),
         ("/v1/runs/exp001/logs/stdout", vec![0], 400),
         ("/v1/runs/exp001/logs/stdin?offset=0", vec![0], 404),
+        ("/v1/runs/exp001/logs/log?offset=0", vec![0], 400),
+        ("/v1/runs/exp001/logs/log?offset=0&path=", vec![0], 400),
+        ("/v1/runs/exp001/logs/log?offset=0&path=a%00b", vec![0], 400),
+        ("/v1/runs/exp001/logs/stderr?offset=0&path=a.log", vec![0], 400),
         ("/v1/runs/exp999/logs/stdout?offset=0", vec![0], 404),
         ("/v1/runs/exp001/logs/stdout?offset=0", vec![0; 1024 * 1024 + 1], 413),
     ] {
         let answer = app.api_raw(&project.key, "POST", path, body).await.expect(status).json();
         assert!(answer["error"].as_str().is_some_and(|sentence| !sentence.is_empty()), "{path}: {answer}");
     }
+    let long = format!("/v1/runs/exp001/logs/log?offset=0&path={}", "x".repeat(4097));
+    app.api_raw(&project.key, "POST", &long, vec![0]).await.expect(400);
+    let far = format!("{STDOUT}?offset={}", i64::MAX);
+    let answer = app.api_raw(&project.key, "POST", &far, vec![0]).await.expect(200).json();
+    assert_eq!(answer["next_offset"], 0, "a place beyond the end");
     app.api(&project.key, "GET", &format!("{STDOUT}?from=-1"), None).await.expect(400);
     assert_eq!(read(&app, &project, 0).await.text(), "");
 }

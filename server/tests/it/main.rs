@@ -11,6 +11,7 @@ mod browser;
 mod command_line;
 mod contents;
 mod details;
+mod faults;
 mod house_rules;
 mod identity;
 mod keys;

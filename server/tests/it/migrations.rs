@@ -170,7 +170,7 @@ async fn two_projects() -> (TestApp, [(TestProject, Uuid); 2]) {
 
 /// Writes down a content of a project, of no bytes and with the hash `abab…`.
 async fn insert_blob(app: &TestApp, project: &TestProject) {
-    sqlx::query("INSERT INTO blobs (project_id, sha256, size_bytes, created_at) VALUES ($1, decode(repeat('ab', 32), 'hex'), 0, now())")
+    sqlx::query("INSERT INTO blobs (project_id, sha256, size_bytes, created_at, place) VALUES ($1, decode(repeat('ab', 32), 'hex'), 0, now(), 'named')")
         .bind(project.id)
         .execute(&app.app.pool)
         .await

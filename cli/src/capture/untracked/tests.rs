@@ -1,6 +1,6 @@
 //! What is kept of files that git does not know, without git.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use tempfile::TempDir;
@@ -32,7 +32,7 @@ impl Trial {
     }
 
     fn copy(&self, listed: Listed) -> Untracked {
-        listed.copy(&self.contents(), &Arc::default())
+        listed.copy(&self.contents(), &Arc::default(), None)
     }
 
     fn contents(&self) -> PathBuf {
@@ -128,6 +128,6 @@ fn many_files_and_large_ones_are_bounded_and_the_smallest_come_first() {
 fn once_told_to_stop_nothing_more_is_copied() {
     let trial = Trial::new();
     trial.write("a", "1");
-    let kept = trial.look(&["a"]).copy(&trial.contents(), &Arc::new(AtomicBool::new(true)));
+    let kept = trial.look(&["a"]).copy(&trial.contents(), &Arc::new(AtomicBool::new(true)), None);
     assert_eq!(reason(&kept, "a"), "there was no time to copy it");
 }

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use futures_util::FutureExt as _;
 use futures_util::future::maybe_done;
 use otrace_wire::{ExperimentId, Snapshot};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -30,6 +31,7 @@ use crate::child::{self, Ended, Launch};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::run_spec::{RunSpec, file, preview};
+use crate::secrets::Masker;
 use crate::settings::Settings;
 use crate::signals::Guard;
 use crate::spool::records::{Asked, Configs, Content, Started};
@@ -53,6 +55,14 @@ struct Session {
     online: Option<Online>,
     /// What `otrace sync` goes on from, should we come to no end.
     spooled: Locked,
+    /// Masks secrets in what is kept; nothing where they are to stay.
+    masker: Option<Masker>,
+    /// Whether the command gets terminals where we have them.
+    with_terminals: bool,
+    /// Whether the machine's metrics are wanted.
+    is_measured: bool,
+    /// Which process the command is, once it is one.
+    process: watch::Sender<Option<u32>>,
 }
 
 /// A run that the server has a record of.
@@ -72,23 +82,44 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
     let settings = Settings::load(&CredentialArgs::default(), &workspace)?;
     let client = if args.offline { None } else { Some(Client::new(&settings)?) };
     workspace.prepare()?;
+    let masker = if args.no_secret_masking { None } else { Some(Masker::of(&workspace)?) };
     let python = tokio::spawn(machine::python_version());
     let id = Uuid::now_v7();
     let mut guard = Guard::install().map_err(|error| Error::new(format!("could not prepare for signals: {error}")))?;
-    let asked = registering::ask(&requested.spec, &workspace, &settings, id, args.offline);
+    let asked = registering::ask(&requested.spec, &workspace, &settings, id, args.offline, masker.as_ref());
     let spooled = Spool::of(&workspace).begin(id, &asked)?;
     let registered = tokio::select! {
-        registered = registering::register(client.as_ref(), &settings, &workspace, &asked) => registered,
+        registered = registering::register(client.as_ref(), &settings, &workspace, &asked, masker.as_ref()) => registered,
         signal = guard.stop() => {
             return Ok(registering::interrupted(client.as_ref(), &workspace, &spooled, signal).await);
         }
     };
-    let Registered { online, id, beginning } = registered.inspect_err(|_| spooled.remove())?;
+    let Registered { online, id, beginning } = match registered {
+        Ok(registered) => registered,
+        Err(error) => {
+            // Of what was not sent, the server knows nothing; an answer may have been lost.
+            let asked = client.as_ref().filter(|_| !error.is_unsent());
+            registering::withdraw(asked, &spooled).await;
+            return Err(error);
+        }
+    };
     save_spec(&requested);
     let label = label(online.as_ref(), id);
     let claimed = workspace.claim_name(&label, id);
     let name = claimed.as_ref().map_or_else(|_| label, Clone::clone);
-    let session = Session { settings, workspace, spec: requested.spec, id, name, online, spooled };
+    let session = Session {
+        settings,
+        workspace,
+        spec: requested.spec,
+        id,
+        name,
+        online,
+        spooled,
+        masker,
+        with_terminals: !args.no_tty,
+        is_measured: !args.no_system_metrics,
+        process: watch::Sender::new(None),
+    };
     let recorded = match claimed {
         Ok(_) => session.record(beginning, python, &asked, &mut guard).await,
         Err(error) => {
@@ -150,7 +181,7 @@ impl Session {
         let state = beginning.of_command(&self.spec.command).complete(&self.workspace, &self.name)?;
         // The command may well change its own configuration.
         let declared = [(Declared::Config, self.spec.config_paths.as_slice())];
-        let configs = gather::keep(&self.workspace, &self.name, &declared);
+        let configs = gather::keep(&self.workspace, &self.name, &declared, self.masker.as_ref());
         let started = self.started(&configs);
         self.keep_started(&state, &started)?;
         let background = Background::start(self, &state, python, &asked.declared_paths(), &started.started_at);
@@ -180,6 +211,9 @@ impl Session {
             () = guard.stop_wanted() => printer::warning(format_args!(
                 "interrupted: {label} was not sent completely; {kept}, and `otrace sync` sends the rest"
             )),
+        }
+        for told in self.masker.iter().flat_map(Masker::report) {
+            printer::warning(told);
         }
         Ok(exit_code(&ended))
     }
@@ -214,7 +248,11 @@ impl Session {
         started: &Started,
         gathering: impl Future<Output = ()>,
     ) -> Result<Ended> {
-        let mut running = pin!(child::run(self.launch(), guard, |pid| self.spooled.note_child(pid)));
+        let started_as = |pid| {
+            self.spooled.note_child(pid);
+            self.process.send_replace(Some(pid));
+        };
+        let mut running = pin!(child::run(self.launch(), guard, started_as));
         tokio::select! {
             ended = &mut running => return ended,
             () = gathering => {}
@@ -238,6 +276,8 @@ impl Session {
             ],
             stdout_log: self.workspace.stdout_log(&self.name),
             stderr_log: self.workspace.stderr_log(&self.name),
+            masker: self.masker.clone(),
+            with_terminals: self.with_terminals,
         }
     }
 

@@ -12,6 +12,7 @@ use crate::capture::snapshot::{self, Beginning};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::run_spec::RunSpec;
+use crate::secrets::Masker;
 use crate::settings::Settings;
 use crate::spool::Locked;
 use crate::spool::records::Asked;
@@ -32,18 +33,33 @@ pub(super) struct Registered {
 }
 
 /// The request for the run. One that is sent later says when it was made.
-pub(super) fn ask(spec: &RunSpec, workspace: &Workspace, settings: &Settings, id: Uuid, is_offline: bool) -> Asked {
+pub(super) fn ask(
+    spec: &RunSpec,
+    workspace: &Workspace,
+    settings: &Settings,
+    id: Uuid,
+    is_offline: bool,
+    masker: Option<&Masker>,
+) -> Asked {
     let recorded_at = clock::now();
+    let shown = masker.map_or_else(|| spec.clone(), |masker| masker.mask_spec(spec));
     let request = CreateRun {
         id: Some(id),
         working_directory: Some(workspace.path_text()),
         parent: workspace.active_experiment().map(|run| run.to_string()),
         recorder: Some(concat!("otrace ", env!("CARGO_PKG_VERSION")).to_owned()),
         created_at: is_offline.then(|| recorded_at.clone()),
-        ..spec.to_wire()
+        ..shown.to_wire()
     };
     let server = (!is_offline).then(|| settings.api_url.clone());
-    Asked { request, recorded_at, server, project_id: settings.project_id.clone() }
+    Asked {
+        request,
+        recorded_at,
+        server,
+        project_id: settings.project_id.clone(),
+        keeps_secrets: masker.is_none(),
+        unstored_paths: spec.unstored_paths.clone(),
+    }
 }
 
 /// Has the server record the run, while git is asked what it will run on. The client that it gives is
@@ -53,16 +69,17 @@ pub(super) async fn register(
     settings: &Settings,
     workspace: &Workspace,
     asked: &Asked,
+    masker: Option<&Masker>,
 ) -> Result<Registered> {
     let id = asked.request.id.unwrap_or_default();
     let Some(client) = client else {
-        return Ok(Registered { online: None, id, beginning: snapshot::begin(workspace, id).await });
+        return Ok(Registered { online: None, id, beginning: snapshot::begin(workspace, id, masker).await });
     };
     let create = async {
         check_project(client, settings).await?;
         client.create_run(&asked.request).await
     };
-    let (created, beginning) = tokio::join!(create, snapshot::begin(workspace, id));
+    let (created, beginning) = tokio::join!(create, snapshot::begin(workspace, id, masker));
     match created {
         Ok((run, client)) => {
             let online = Some(Online { client, experiment: run.experiment_id });
@@ -86,20 +103,25 @@ pub(super) async fn interrupted(
     signal: Signal,
 ) -> ExitCode {
     printer::error(&Error::new("interrupted; the command was not started"));
-    let id = spooled.entry().id;
-    snapshot::discard(workspace, id);
-    // The server may have recorded the run all the same; if it has not, there is nothing to end.
+    snapshot::discard(workspace, spooled.entry().id);
+    withdraw(client, spooled).await;
+    u8::try_from(128 + signal as i32).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// Ends a run whose command does not start: the server may have recorded it all the same. If that can't be told,
+/// the run stays in the spool, and `otrace sync` tells it.
+pub(super) async fn withdraw(client: Option<&Client>, spooled: &Locked) {
     let is_told = match client {
         Some(client) => {
-            let told = tokio::time::timeout(LAST_REQUEST, client.update_if_known(id, &broken_off())).await;
-            matches!(told, Ok(Ok(_)))
+            let end = broken_off();
+            let told = client.update_if_known(spooled.entry().id, &end);
+            matches!(tokio::time::timeout(LAST_REQUEST, told).await, Ok(Ok(_)))
         }
         None => true,
     };
     if is_told {
         spooled.remove();
     }
-    u8::try_from(128 + signal as i32).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// The recording broke off for a reason of ours.

@@ -3,7 +3,6 @@
 //! From here on nothing may change how the command ends for whoever called it: what cannot be sent is
 //! a warning, and stays in the spool for `otrace sync`.
 
-use std::fs::File;
 use std::time::Duration;
 
 use otrace_wire::{RunDetails, RunOutcome};
@@ -14,7 +13,6 @@ use super::pulse::Pulse;
 use super::summary::{self, Arrival};
 use super::{Online, Session};
 use crate::capture::artifacts::Kept;
-use crate::capture::expected::Declared;
 use crate::capture::snapshot::State;
 use crate::capture::stored::StoredFile;
 use crate::capture::workspace_sync;
@@ -23,10 +21,12 @@ use crate::client::SyncedWorkspace;
 use crate::commands::sync;
 use crate::error::{Error, Result};
 use crate::printer;
+use crate::run_spec::RunSpec;
 use crate::spool::delivery::{self, Parcel};
-use crate::spool::gather;
+use crate::spool::durable::Persisting;
 use crate::spool::records::{self, Captured, Content};
 use crate::spool::series::Sender;
+use crate::spool::{bound, gather};
 
 /// How long a server that fails is waited for in all, now that somebody waits for us.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -99,11 +99,8 @@ impl Background {
 impl Session {
     /// Keeps how the command ended, and what it printed until then, before anything else can go wrong.
     pub(super) fn keep_end(&self, ended: &Ended) {
-        for log in [&ended.stdout.log, &ended.stderr.log] {
-            // A disk that fails has been told by whoever wrote the log.
-            let _ = File::open(&log.path).and_then(|log| log.sync_data());
-        }
-        if let Err(error) = self.spooled.write_ended(&record(ended)) {
+        let logs = [&ended.stdout.log, &ended.stderr.log].map(|log| log.path.clone());
+        if let Err(error) = self.spooled.write_ended(&record(ended), logs.into()) {
             printer::warning(error);
         }
     }
@@ -124,25 +121,32 @@ impl Session {
         let files: Vec<StoredFile> = gather::files(logs, &kept).cloned().chain(state.files()).collect();
         let snapshot = state.to_wire(&self.workspace, told.python_version);
         let details = gather::details(&self.workspace, kept, snapshot, logs, &ended.finished_at);
-        self.keep_captured(&details, &files);
+        let persisting = self.keep_captured(&details, &files);
         if let Err(error) = self.workspace.set_active_experiment(&self.label(), self.id) {
             printer::warning(error);
         }
         let is_sent = self.transmit(details.clone(), &files, told.series, &record(ended).outcome(started_at)).await;
+        self.settle(persisting, is_sent).await;
         let others = if is_sent { sync::finish_others(&self.workspace, &self.settings).await } else { Vec::new() };
         let project_slug = told.workspace.map(|workspace| workspace.project.slug);
         summary::print(self, &state.summary(), ended, &details, &Arrival { is_sent, project_slug, others });
+        self.make_room(files.iter().map(|file| file.size).sum()).await;
     }
 
     /// Reads and copies files beside the network's thread: there may be many gigabytes of them.
     async fn collect(&self) -> Kept {
         let (workspace, name, spec) = (self.workspace.clone(), self.name.clone(), self.spec.clone());
+        let masker = self.masker.clone();
         tokio::task::spawn_blocking(move || {
-            let declared = [
-                (Declared::Artifact, spec.expected_artifact_paths.as_slice()),
-                (Declared::Log, spec.expected_log_paths.as_slice()),
-            ];
-            gather::keep(&workspace, &name, &declared)
+            let RunSpec { expected_artifact_paths, unstored_paths, expected_log_paths, .. } = &spec;
+            gather::keep_outputs(
+                &workspace,
+                &name,
+                expected_artifact_paths,
+                unstored_paths,
+                expected_log_paths,
+                masker.as_ref(),
+            )
         })
         .await
         .unwrap_or_else(|error| {
@@ -151,24 +155,42 @@ impl Session {
         })
     }
 
-    /// Everything that was captured is on this machine before it is sent.
-    fn keep_captured(&self, details: &RunDetails, files: &[StoredFile]) {
+    /// Everything that was captured is on this machine before it is sent, and on its disk soon.
+    fn keep_captured(&self, details: &RunDetails, files: &[StoredFile]) -> Option<Persisting> {
         let contents = Content::all_of(&self.workspace, files);
         let captured = Captured::of(&self.workspace, &self.name, contents);
         let kept = gather::write_details(&self.workspace, &self.name, details);
-        if let Err(error) = kept.and_then(|()| self.spooled.write_captured(&captured)) {
-            printer::warning(error);
+        let persisting = kept.and_then(|()| self.spooled.persist(&self.workspace, captured));
+        persisting.inspect_err(|error| printer::warning(error)).ok()
+    }
+
+    /// The spool need not keep a run that has arrived. Of any other, all has to be on the disk.
+    async fn settle(&self, persisting: Option<Persisting>, is_sent: bool) {
+        match persisting {
+            Some(persisting) if is_sent => persisting.give_up(),
+            Some(persisting) => {
+                if let Err(error) = persisting.wait().await {
+                    printer::warning(error);
+                }
+            }
+            None => {}
+        }
+        if is_sent {
+            self.spooled.remove();
         }
     }
 
-    /// Says whether everything has arrived. If so, the spool need not keep the run any more.
+    /// Removes copies of older runs where this one has left so many bytes that there are too many.
+    async fn make_room(&self, bytes: u64) {
+        let workspace = self.workspace.clone();
+        let _ = tokio::task::spawn_blocking(move || bound::after_run(&workspace, bytes)).await;
+    }
+
+    /// Says whether everything has arrived.
     async fn transmit(&self, details: RunDetails, files: &[StoredFile], series: Sender, outcome: &RunOutcome) -> bool {
         let Some(Online { client, experiment }) = &self.online else { return false };
-        let parcel = Parcel { details, files, series, outcome };
-        let Err(error) = delivery::deliver(&client.patient(PATIENCE), self.id, parcel).await else {
-            self.spooled.remove();
-            return true;
-        };
+        let parcel = Parcel { details, files, series, outcome, is_shown: true };
+        let Err(error) = delivery::deliver(&client.patient(PATIENCE), self.id, parcel).await else { return true };
         let (name, error) = (&self.name, error.to_string());
         let stop = if error.ends_with(['.', '!', '?']) { "" } else { "." };
         printer::warning(format_args!(
@@ -183,6 +205,7 @@ impl Session {
 fn record(ended: &Ended) -> records::Ended {
     records::Ended {
         exit_code: ended.exit_code,
+        signal: ended.signal_name().map(str::to_owned),
         duration_seconds: ended.duration.as_secs_f64(),
         finished_at: ended.finished_at.clone(),
     }

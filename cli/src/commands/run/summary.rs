@@ -21,6 +21,7 @@ pub(super) fn print(session: &Session, snapshot: &str, ended: &Ended, details: &
     let label = session.label();
     let saved = if arrival.is_sent { "saved" } else { "kept on this machine" };
     let status = if ended.exit_code == 0 { "completed" } else { "failed" };
+    let signal = ended.signal_name().map(|name| format!(", {name}")).unwrap_or_default();
     let state = details.snapshot.as_ref();
     let log = |path: Option<&String>| path.cloned().unwrap_or_default();
     let observed = state.map_or(0, |state| state.observed_artifacts.len());
@@ -31,7 +32,7 @@ pub(super) fn print(session: &Session, snapshot: &str, ended: &Ended, details: &
         .collect();
     printer::line(format_args!("Experiment {label} {saved}\n"));
     printer::line(format_args!("Intent: {}", session.spec.intent));
-    printer::line(format_args!("Status: {status} (exit code {})", ended.exit_code));
+    printer::line(format_args!("Status: {status} (exit code {}{signal})", ended.exit_code));
     printer::line(format_args!("Command: {}", session.spec.command_line()));
     printer::line(format_args!("Snapshot: {snapshot}"));
     printer::line(format_args!("Stdout log: {}", log(state.and_then(|s| s.stdout_log_path.as_ref()))));

@@ -152,6 +152,7 @@ async fn insert(app: &AppState, project_id: ProjectId, runs: &[NewRun]) -> Resul
 fn shared(error: &Arc<AppError>) -> AppError {
     match &**error {
         AppError::Unavailable(message) => AppError::Unavailable(message.clone()),
+        AppError::DiskFull => AppError::DiskFull,
         _ => AppError::Internal(anyhow::Error::new(Arc::clone(error)).context("creating runs")),
     }
 }

@@ -191,7 +191,7 @@ fn missing_paths(snapshot: &Snapshot) -> Vec<String> {
     snapshot.missing_expected_paths.iter().filter_map(path).collect()
 }
 
-/// The runs of a project that changed after `since`, for a page that was away.
+/// The runs of a project that changed or were heard of after `since`, for a page that was away.
 pub async fn changed_since(app: &AppState, project_id: ProjectId, since: OffsetDateTime) -> Result<Vec<RunEvent>> {
     let changed = store::run_list::changed_since(&mut *app.pool.acquire().await?, project_id, since).await?;
     let event = |run: store::run_list::ChangedRun| RunEvent {
@@ -199,7 +199,8 @@ pub async fn changed_since(app: &AppState, project_id: ProjectId, since: OffsetD
         number: run.number,
         status: run.status,
         is_new: run.is_new,
-        updated_at: run.updated_at,
+        is_output: run.is_output,
+        updated_at: run.changed_at,
     };
     Ok(changed.into_iter().map(event).collect())
 }

@@ -21,6 +21,7 @@ pub(super) fn publish(app: &AppState, run: &Run, is_new: bool) {
         number: run.number,
         status: run.status,
         is_new,
+        is_output: false,
         updated_at: run.updated_at,
     });
 }

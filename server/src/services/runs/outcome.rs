@@ -16,9 +16,13 @@ pub async fn update(app: &AppState, project_id: ProjectId, run: RunRef, input: R
     if input.duration_seconds.is_some_and(|seconds| !seconds.is_finite() || seconds < 0.0) {
         return Err(AppError::invalid("duration_seconds must be 0 or more."));
     }
+    if input.signal.as_ref().is_some_and(|name| !is_signal(name)) {
+        return Err(AppError::invalid("signal must be a signal's name, such as SIGKILL."));
+    }
     let outcome = Outcome {
         status: input.status,
         exit_code: input.exit_code,
+        signal: input.signal,
         duration_seconds: input.duration_seconds,
         started_at: input.started_at.as_deref().map(timestamp::parse).transpose()?,
         finished_at: input.finished_at.as_deref().map(timestamp::parse).transpose()?,
@@ -31,6 +35,11 @@ pub async fn update(app: &AppState, project_id: ProjectId, run: RunRef, input: R
     let run = store::runs::load(&mut connection, project_id, &[id]).await?.pop().ok_or(AppError::NotFound("Run"))?;
     super::publish(app, &run, false);
     Ok(run)
+}
+
+fn is_signal(name: &str) -> bool {
+    let is_of_a_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'+';
+    name.len() <= 32 && name.starts_with("SIG") && name.bytes().all(is_of_a_name)
 }
 
 /// Hides a run. Its number is not given out again.

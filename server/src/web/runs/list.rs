@@ -7,7 +7,7 @@ use otrace_wire::RunStatus;
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use super::{COMMIT_CHARS, StatusView, duration_of};
+use super::{COMMIT_CHARS, StatusView, duration_of, ending};
 use crate::app::AppState;
 use crate::auth::ProjectMember;
 use crate::domain::Run;
@@ -229,7 +229,7 @@ fn remark(run: &Run, missing_paths: &[String], now: OffsetDateTime) -> Option<Re
         RunStatus::Created => "not started".to_owned(),
         RunStatus::Running => duration_of(run, now)?,
         RunStatus::Completed => missing(missing_paths)?,
-        RunStatus::Failed => run.exit_code.map_or_else(|| "failed".to_owned(), |code| format!("exit\u{a0}{code}")),
+        RunStatus::Failed => ending(run).unwrap_or_else(|| "failed".to_owned()),
         RunStatus::CaptureFailed => missing(missing_paths).unwrap_or_else(|| "recording broke off".to_owned()),
     };
     // A completed run speaks up only to warn.

@@ -1,27 +1,26 @@
-//! What a run printed: the end of one of its logs.
+//! What a run printed: the start and the end of one of its logs, or a part of it. `log.js` adds what comes later.
+
+pub mod lines;
 
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use otrace_wire::LogStream;
 use serde::Deserialize;
+use url::form_urlencoded;
 
+use self::lines::{HEAD_BYTES, HEAD_LINES, Lines, TAIL_LINES, WINDOW_BYTES};
 use super::{RunHeader, RunTab, open};
 use crate::app::AppState;
 use crate::auth::ProjectMember;
-use crate::domain::{Log, Run};
+use crate::domain::{Log, ProjectId, RunId};
 use crate::error::Result;
 use crate::extract::{Path, Query};
 use crate::services;
-use crate::services::logs::LogTail;
+use crate::services::logs::RunLog;
 use crate::web::format;
 use crate::web::shell::{Look, Shell};
 use crate::web::{page, terminal};
-
-/// How much of a log's end is read.
-const TAIL_BYTES: u64 = 256 * 1024;
-/// How many lines of it are shown.
-const TAIL_LINES: usize = 2000;
 
 #[derive(Template)]
 #[template(path = "runs/logs.html")]
@@ -32,9 +31,7 @@ struct LogsPage {
     wrap: bool,
     wrap_url: String,
     raw_url: Option<String>,
-    lines: Vec<Line>,
-    /// What is not shown, in words.
-    cut: Option<String>,
+    log: Shown,
     size: String,
     is_over: bool,
 }
@@ -47,6 +44,35 @@ struct Stream {
     is_current: bool,
 }
 
+/// What is shown of a log.
+#[derive(Default)]
+struct Shown {
+    /// Where further lines are asked for.
+    lines_url: String,
+    /// Its first lines, where others are left out after them.
+    first_lines: Vec<Line>,
+    gap: Option<Gap>,
+    lines: Vec<Line>,
+    /// The byte at which `lines` begin.
+    start: i64,
+    /// The byte from which on there is more to come; `None` where the end is not shown.
+    next: Option<i64>,
+    /// How many whole lines there are up to `next`, where that is known.
+    count: Option<usize>,
+    /// Where the end is shown, if it is not.
+    end_url: Option<String>,
+}
+
+/// What is left out between the first lines and the others.
+struct Gap {
+    size: String,
+    /// The byte at which it begins.
+    start: i64,
+    /// The byte at which it ends.
+    end: i64,
+    href: String,
+}
+
 /// A line of a log.
 struct Line {
     /// Its number, where the log is known from its start.
@@ -54,15 +80,21 @@ struct Line {
     text: String,
     /// `err`, `wrn`, `sys` or nothing.
     class: &'static str,
+    /// Whether its end has not come yet.
+    is_open: bool,
 }
 
-/// `?log=1&wrap=1`
+/// `?log=1&wrap=1`, `?log=stdout`, `?log=log&path=train.log&before=4096`. What can't be read is not asked for.
 #[derive(Deserialize)]
 pub struct Choice {
     #[serde(default)]
     log: String,
     #[serde(default)]
+    path: String,
+    #[serde(default)]
     wrap: String,
+    #[serde(default)]
+    before: String,
 }
 
 /// `GET /projects/{slug}/runs/{run}/logs`
@@ -75,130 +107,123 @@ pub async fn show(
 ) -> Result<Response> {
     let (shell, head, view) = open(&app, look, &member, &run, RunTab::Logs).await?;
     let wrap = choice.wrap == "1";
-    let project_id = member.project.id;
-    let is_live = view.full.logs.is_empty();
-    let logs = if is_live { live(&app, &view.full.run).await? } else { view.full.logs };
-    let current = chosen(&logs, choice.log.parse().ok());
-    let tail = match current {
-        Some(log) if is_live => Some(services::live_logs::tail(&app, project_id, view.full.run.id, log.stream).await?),
-        Some(log) => Some(services::logs::tail(&app, project_id, log, TAIL_BYTES).await?),
-        None => None,
-    };
-    let position = current.map(|log| log.position);
+    let (project_id, run_id) = (member.project.id, view.full.run.id);
+    let logs = services::logs::all(&app, project_id, run_id, view.full.logs).await?;
+    let current = asked(&logs, &choice.log, &choice.path).or_else(|| first(&logs));
     let address =
-        |position: i32, wrap: bool| format!("{}/logs?log={position}{}", head.base, if wrap { "&wrap=1" } else { "" });
-    let (lines, cut) = tail.map(|tail| read(&tail)).unwrap_or_default();
+        |log: &RunLog, wrap: bool| format!("{}/logs?{}{}", head.base, query(log), if wrap { "&wrap=1" } else { "" });
+    let shown = match current.and_then(|index| logs.get(index)) {
+        Some(log) => {
+            let here = address(log, wrap);
+            let shown = Shown::load(&app, (project_id, run_id), log, choice.before.parse().ok(), &here).await?;
+            Shown { lines_url: format!("{}/logs/lines?{}", head.base, query(log)), ..shown }
+        }
+        None => Shown::default(),
+    };
+    let current_log = current.and_then(|index| logs.get(index));
+    let stream = |(index, log): (usize, &RunLog)| Stream::new(&log.log, current == Some(index), address(log, wrap));
     Ok(page(&LogsPage {
-        streams: logs.iter().map(|log| Stream::new(log, position, address(log.position, wrap))).collect(),
-        wrap_url: address(position.unwrap_or_default(), !wrap),
-        raw_url: position.filter(|_| !is_live).map(|position| format!("{}/logs/{position}/raw", head.base)),
+        streams: logs.iter().enumerate().map(stream).collect(),
+        wrap_url: current_log.map(|log| address(log, !wrap)).unwrap_or_default(),
+        raw_url: current_log
+            .filter(|log| log.is_whole)
+            .map(|log| format!("{}/logs/{}/raw", head.base, log.log.position)),
         wrap,
-        lines,
-        cut,
-        size: format::size(current.map_or(0, |log| log.size_bytes)),
+        log: shown,
+        size: format::size(current_log.map_or(0, |log| log.log.size_bytes)),
         is_over: view.full.run.status.is_final(),
         shell,
         head,
     }))
 }
 
-/// What the run has printed so far, as if its logs had arrived.
-async fn live(app: &AppState, run: &Run) -> Result<Vec<Log>> {
-    let ends = services::live_logs::ends(app, run.project_id, run.id).await?;
-    let log = |(position, (stream, size_bytes)): (i32, (LogStream, i64))| Log {
-        position,
-        stream,
-        path: None,
-        size_bytes,
-        sha256: None,
-        captured_at: None,
-    };
-    Ok((0..).zip(ends).map(log).collect())
+/// What names a log in an address: its place once it has arrived, until then its name.
+fn query(log: &RunLog) -> String {
+    if log.is_whole {
+        return format!("log={}", log.log.position);
+    }
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("log", log.log.stream.as_str());
+    if let Some(path) = &log.log.path {
+        query.append_pair("path", path);
+    }
+    query.finish()
 }
 
-/// The log that was asked for, else the first with anything in it, else the first.
-fn chosen(logs: &[Log], position: Option<i32>) -> Option<&Log> {
-    let asked = logs.iter().find(|log| Some(log.position) == position);
-    asked.or_else(|| logs.iter().find(|log| log.size_bytes > 0)).or_else(|| logs.first())
+/// The place of the log that is named so.
+fn asked(logs: &[RunLog], name: &str, path: &str) -> Option<usize> {
+    let is_asked = |found: &RunLog| {
+        if let Ok(position) = name.parse::<i32>() {
+            return found.is_whole && found.log.position == position;
+        }
+        let is_file = found.log.stream == LogStream::Log;
+        found.log.stream.as_str() == name && (!is_file || found.log.path.as_deref() == Some(path))
+    };
+    logs.iter().position(is_asked)
+}
+
+/// The place of the first log with anything in it, else of the first.
+fn first(logs: &[RunLog]) -> Option<usize> {
+    logs.iter().position(|found| found.log.size_bytes > 0).or((!logs.is_empty()).then_some(0))
 }
 
 impl Stream {
-    fn new(log: &Log, current: Option<i32>, href: String) -> Self {
+    fn new(log: &Log, is_current: bool, href: String) -> Self {
         let label = match (log.stream, log.path.as_deref()) {
             (LogStream::Log, Some(path)) => terminal::clean(path),
             (stream, _) => stream.as_str().to_owned(),
         };
-        Self { href, label, size: format::size(log.size_bytes), is_current: current == Some(log.position) }
+        Self { href, label, size: format::size(log.size_bytes), is_current }
     }
 }
 
-/// The lines to show, and in words what is left out before them.
-fn read(tail: &LogTail) -> (Vec<Line>, Option<String>) {
-    let mut texts = terminal::lines(&tail.text);
-    if tail.first_line_is_cut && texts.len() > 1 {
-        texts.remove(0);
+impl Shown {
+    /// The start and the end of a log, or of its part before a byte: never all of a long one.
+    async fn load(
+        app: &AppState,
+        (project_id, run_id): (ProjectId, RunId),
+        log: &RunLog,
+        before: Option<i64>,
+        here: &str,
+    ) -> Result<Self> {
+        let size = log.log.size_bytes;
+        let to = before.unwrap_or(size).clamp(0, size);
+        let from = (to - WINDOW_BYTES).max(0);
+        let bytes = services::logs::read(app, project_id, run_id, log, from..to).await?;
+        let mut tail = Lines::read(&bytes, from, from == 0);
+        let left_out = tail.keep_last(TAIL_LINES);
+        let is_known_from_start = from == 0;
+        let mut shown = Self {
+            start: tail.start,
+            next: (to == size && !log.is_whole).then_some(tail.next),
+            count: (is_known_from_start && to == size).then_some(left_out + tail.whole_lines()),
+            end_url: (to < size).then(|| here.to_owned()),
+            ..Self::default()
+        };
+        if tail.start > 0 {
+            let bytes = services::logs::read(app, project_id, run_id, log, 0..tail.start.min(HEAD_BYTES)).await?;
+            let mut first = Lines::read(&bytes, 0, true);
+            first.leave_open_line_out();
+            first.keep_first(HEAD_LINES);
+            shown.gap = Gap::between(first.next, tail.start, here);
+            shown.first_lines = first.into_shown(Some(1));
+        }
+        shown.lines = tail.into_shown(is_known_from_start.then_some(left_out + 1));
+        // A log that has arrived ends where it ends.
+        if log.is_whole {
+            shown.lines.iter_mut().for_each(|line| line.is_open = false);
+        }
+        Ok(shown)
     }
-    let first = texts.len().saturating_sub(TAIL_LINES);
-    let is_from_start = tail.bytes_before == 0;
-    let cut = (first > 0 || !is_from_start).then(|| {
-        let shown = i64::try_from(texts.len() - first).unwrap_or_default();
-        format!(
-            "Only the last {} are shown. Download the log to read all of it.",
-            format::counted(shown, "line", "lines")
-        )
-    });
-    let lines = texts.into_iter().enumerate().skip(first).map(|(index, text)| Line {
-        number: is_from_start.then_some(index + 1),
-        class: class_of(&text),
-        text,
-    });
-    (lines.collect(), cut)
 }
 
-/// What kind of line it is, by the words that loggers and Python use.
-fn class_of(text: &str) -> &'static str {
-    const ERRORS: [&str; 7] =
-        ["Error:", "ERROR", "Exception:", "Traceback (most recent call last)", "CRITICAL", "FATAL", "[E]"];
-    const WARNINGS: [&str; 4] = ["Warning:", "WARNING", "WARN ", "[W]"];
-    if text.starts_with("otrace: ") {
-        "sys"
-    } else if ERRORS.iter().any(|word| text.contains(word)) {
-        "err"
-    } else if WARNINGS.iter().any(|word| text.contains(word)) {
-        "wrn"
-    } else {
-        ""
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tail(text: &str, bytes_before: u64) -> LogTail {
-        LogTail { text: text.to_owned(), first_line_is_cut: bytes_before > 0, bytes_before }
-    }
-
-    #[test]
-    fn a_whole_log_has_numbered_lines() {
-        let (lines, cut) = read(&tail("one\n\u{1b}[31mValueError: two\u{1b}[0m\n", 0));
-        assert_eq!(cut, None);
-        assert_eq!(lines.len(), 2);
-        assert_eq!((lines[1].number, lines[1].text.as_str(), lines[1].class), (Some(2), "ValueError: two", "err"));
-    }
-
-    #[test]
-    fn the_end_of_a_long_log_begins_with_a_whole_line() {
-        let (lines, cut) = read(&tail("ken line\nwhole line\n", 4096));
-        assert_eq!(lines.len(), 1);
-        assert_eq!((lines[0].number, lines[0].text.as_str()), (None, "whole line"));
-        assert!(cut.unwrap().contains("1 line "));
-    }
-
-    #[test]
-    fn a_metric_named_error_is_no_error() {
-        assert_eq!(class_of("val error 0.12 error_rate 0.1"), "");
-        assert_eq!(class_of("a.py:3: UserWarning: x"), "wrn");
-        assert_eq!(class_of("otrace: recorded exp001"), "sys");
+impl Gap {
+    fn between(start: i64, end: i64, here: &str) -> Option<Self> {
+        (start < end).then(|| Self {
+            size: format::size(end - start),
+            start,
+            end,
+            href: format!("{here}&before={end}"),
+        })
     }
 }

@@ -109,7 +109,7 @@ impl RunHeader {
             duration: duration_of(run, now),
             commit: snapshot.and_then(checked_out),
             is_dirty: snapshot.and_then(|snapshot| snapshot.git_dirty).unwrap_or_default(),
-            exit: run.exit_code.map(|code| format!("exit\u{a0}{code}")),
+            exit: ending(run),
             silence: run.out_of_contact_since(now).map(|since| format::elapsed(since, now)),
             newer: beside(view.newer),
             older: beside(view.older),
@@ -143,6 +143,11 @@ fn tabs(base: &str, view: &RunView, tab: RunTab) -> Vec<HeaderTab> {
 }
 
 /// `1 h 12 m`, or `38 min so far` while it runs.
+/// How a run's command ended, in a word or two: the signal that ended it, else its exit code.
+fn ending(run: &Run) -> Option<String> {
+    run.signal.clone().or_else(|| run.exit_code.map(|code| format!("exit\u{a0}{code}")))
+}
+
 fn duration_of(run: &Run, now: OffsetDateTime) -> Option<String> {
     match (run.duration_seconds, run.started_at) {
         (Some(seconds), _) => Some(format::duration(seconds)),

@@ -223,6 +223,7 @@ fn record_facts(run: &Run) -> Vec<Fact> {
         run.started_at.map(|start| Fact::time("Started", start)),
         run.finished_at.map(|end| Fact::time("Finished", end)),
         run.exit_code.map(|code| Fact::plain("Exit code", code.to_string())),
+        run.signal.as_ref().map(|name| Fact::plain("Ended by", name.clone())),
         Fact::mono("Recorded by", run.recorder.as_ref()),
         Fact::mono("Key", run.key_name.as_ref()),
     ];

@@ -3,18 +3,16 @@
 //! They are untrusted: whatever they claim to be, a browser is told plain text, one of five image
 //! types, or a download, in a sandbox that runs nothing.
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use otrace_wire::Sha256Digest;
 use serde::Deserialize;
 
 use crate::app::AppState;
 use crate::auth::ProjectMember;
+use crate::content_response::content_response;
 use crate::domain::artifact::Preview;
 use crate::domain::{ArtifactId, ProjectId, RunRef};
 use crate::error::{AppError, Result};
@@ -37,6 +35,7 @@ pub async fn artifact(
     member: ProjectMember,
     Path((_, run, artifact)): Path<(String, String, String)>,
     Query(how): Query<How>,
+    asked: HeaderMap,
 ) -> Result<Response> {
     let run_id = services::runs::resolve(&app, member.project.id, run_ref(&run)?).await?;
     let id = artifact.parse().map(ArtifactId).map_err(|_| AppError::NotFound("Artifact"))?;
@@ -50,14 +49,14 @@ pub async fn artifact(
         Preview::Text if how.inline.is_some() => Some("text/plain; charset=utf-8"),
         _ => None,
     };
-    send(&app, member.project.id, &digest, artifact.size_bytes, &artifact.file_name(), shown_as).await
+    send(&app, member.project.id, &digest, &asked, &artifact.file_name(), shown_as).await
 }
 
 /// `GET /download/{ticket}`: an artifact's content, without a session or a key, for some minutes.
-pub async fn by_ticket(State(app): State<AppState>, Path(ticket): Path<String>) -> Result<Response> {
+pub async fn by_ticket(State(app): State<AppState>, Path(ticket): Path<String>, asked: HeaderMap) -> Result<Response> {
     let (project_id, artifact) = services::artifacts::by_ticket(&app, &ticket).await?;
     let digest = artifact.sha256.ok_or(AppError::NotFound("Artifact content"))?;
-    send(&app, project_id, &digest, artifact.size_bytes, &artifact.file_name(), None).await
+    send(&app, project_id, &digest, &asked, &artifact.file_name(), None).await
 }
 
 /// `GET /projects/{slug}/runs/{run}/logs/{position}/raw`.
@@ -65,12 +64,13 @@ pub async fn log(
     State(app): State<AppState>,
     member: ProjectMember,
     Path((_, run, position)): Path<(String, String, i32)>,
+    asked: HeaderMap,
 ) -> Result<Response> {
     let view = open(&app, member.project.id, &run).await?;
     let log = view.full.logs.iter().find(|log| log.position == position).ok_or(AppError::NotFound("Log"))?;
     let digest = log.sha256.ok_or(AppError::NotFound("Log"))?;
     let name = format!("{}.{}.log", view.full.run.experiment_id(), log.stream.as_str());
-    send(&app, member.project.id, &digest, log.size_bytes, &name, Some("text/plain; charset=utf-8")).await
+    send(&app, member.project.id, &digest, &asked, &name, Some("text/plain; charset=utf-8")).await
 }
 
 /// `GET /projects/{slug}/runs/{run}/code/{position}/raw`.
@@ -78,12 +78,13 @@ pub async fn snapshot_file(
     State(app): State<AppState>,
     member: ProjectMember,
     Path((_, run, position)): Path<(String, String, i32)>,
+    asked: HeaderMap,
 ) -> Result<Response> {
     let view = open(&app, member.project.id, &run).await?;
     let files = view.full.snapshot.map(|snapshot| snapshot.files).unwrap_or_default();
     let file = files.into_iter().find(|file| file.position == position).ok_or(AppError::NotFound("File"))?;
     let name = file.path.rsplit('/').next().unwrap_or("file").to_owned();
-    send(&app, member.project.id, &file.sha256, file.size_bytes, &name, None).await
+    send(&app, member.project.id, &file.sha256, &asked, &name, None).await
 }
 
 async fn open(app: &AppState, project_id: ProjectId, run: &str) -> Result<RunView> {
@@ -98,20 +99,17 @@ async fn send(
     app: &AppState,
     project_id: ProjectId,
     digest: &Sha256Digest,
-    size_bytes: i64,
+    asked: &HeaderMap,
     name: &str,
     shown_as: Option<&'static str>,
 ) -> Result<Response> {
-    let content = app.blobs.read(project_id, digest, None).await?;
-    let mut headers = HeaderMap::new();
+    let mut response = content_response(app, project_id, digest, asked).await?;
+    let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(shown_as.unwrap_or("application/octet-stream")));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(size_bytes));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_POLICY));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     let disposition = content_disposition(name, shown_as.is_some());
     headers.insert(CONTENT_DISPOSITION, HeaderValue::try_from(disposition).map_err(anyhow::Error::new)?);
-    headers.insert(ETAG, HeaderValue::try_from(format!("\"{}\"", digest.hex())).map_err(anyhow::Error::new)?);
-    Ok((headers, Body::from_stream(content)).into_response())
+    Ok(response)
 }
 
 /// RFC 6266: a plain name for old clients, the true one percent-encoded.

@@ -16,6 +16,7 @@ pub const API: &[(&str, &str, [u16; 7])] = &[
     ("GET",    "/v1/runs/{run}/series/{*name}",     [401, 404, 404, 401, 404, 401, 401]),
     ("GET",    "/v1/runs/{run}/logs/{stream}",      [401, 200, 200, 401, 404, 401, 401]),
     ("GET",    "/v1/runs/{run}/artifacts",          [401, 200, 200, 401, 404, 401, 401]),
+    ("GET",    "/v1/contents/{sha256}",             [401, 200, 200, 401, 404, 401, 401]),
     ("GET",    "/v1/artifacts/{artifact}/download", [401, 200, 200, 401, 404, 401, 401]),
     ("POST",   "/v1/artifacts/{artifact}/ticket",   [401, 200, 200, 401, 404, 401, 401]),
     // What writes takes a key that may.
@@ -30,7 +31,12 @@ pub const API: &[(&str, &str, [u16; 7])] = &[
     ("POST",   "/v1/runs/{run}/series",             [401, 403, 200, 200, 404, 401, 401]),
     ("POST",   "/v1/runs/{run}/heartbeat",          [401, 403, 200, 200, 404, 401, 401]),
     ("POST",   "/v1/runs/{run}/logs/{stream}",      [401, 403, 200, 200, 404, 401, 401]),
+    ("POST",   "/v1/contents",                      [401, 403, 200, 200, 200, 401, 401]),
+    ("POST",   "/v1/contents/lacking",              [401, 403, 200, 200, 200, 401, 401]),
+    ("POST",   "/v1/contents/arrived",              [401, 403, 200, 200, 200, 401, 401]),
     ("PUT",    "/v1/contents/{sha256}",             [401, 403, 200, 200, 200, 401, 401]),
+    // One that the project has already is stored, whatever its parts are said to be.
+    ("PUT",    "/v1/contents/{sha256}/parts",       [401, 403, 200, 200, 200, 401, 401]),
     // What proves itself by what it sends: a machine that logs in, whoever found a key.
     ("POST",   "/v1/device/code",                   [200, 200, 200, 200, 200, 200, 200]),
     ("POST",   "/v1/device/token",                  [404, 404, 404, 404, 404, 404, 404]),
@@ -121,6 +127,7 @@ pub const PAGES: &[(&str, &str, [u16; 6])] = &[
     ("GET",  "/projects/{slug}/runs/{run}",         [303, 404, 200, 200, 200, 404]),
     ("GET",  "/projects/{slug}/runs/{run}/metrics", [303, 404, 200, 200, 200, 404]),
     ("GET",  "/projects/{slug}/runs/{run}/logs",    [303, 404, 200, 200, 200, 404]),
+    ("GET",  "/projects/{slug}/runs/{run}/logs/lines",               [303, 404, 200, 200, 200, 404]),
     ("GET",  "/projects/{slug}/runs/{run}/logs/{position}/raw",      [303, 404, 200, 200, 200, 404]),
     ("GET",  "/projects/{slug}/runs/{run}/artifacts",                [303, 404, 200, 200, 200, 404]),
     ("GET",  "/projects/{slug}/runs/{run}/artifacts/{artifact}",     [303, 404, 200, 200, 200, 404]),

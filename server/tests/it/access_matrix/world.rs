@@ -267,7 +267,7 @@ impl World {
     }
 
     async fn run_for(&self, pattern: &str) -> RunFixture {
-        let is_used = ["{run}", "{artifact}", "{sha256}"].into_iter().any(|name| pattern.contains(name));
+        let is_used = ["{run}", "{artifact}", "/contents"].into_iter().any(|name| pattern.contains(name));
         if is_used { self.run().await } else { self.shared_run.clone() }
     }
 
@@ -303,6 +303,9 @@ pub fn body_of(method: &str, path: &str) -> Option<String> {
         ("POST", "/v1/device/token") => json!({"device_code": "trd_unknown"}),
         ("POST", "/v1/keys/revoke") => json!({"token": "trc_unknown"}),
         ("PUT", "/v1/contents/{sha256}") => return form("content"),
+        ("PUT", "/v1/contents/{sha256}/parts") => json!({"size_bytes": 7, "parts": []}),
+        ("POST", "/v1/contents/lacking" | "/v1/contents/arrived") => json!({"contents": []}),
+        ("POST", "/v1/contents") => return form(""),
         ("POST", "/projects") => return form("name=New&description="),
         ("POST", "/projects/{slug}/keys") => return form("name=laptop&scope=write&days=90"),
         ("POST", "/projects/{slug}/members/{account}/role") => return form("role=editor"),

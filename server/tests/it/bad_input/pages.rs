@@ -111,6 +111,12 @@ async fn a_query_that_says_nothing_breaks_no_page() {
         "/runs/exp001/logs?log=x&wrap=%00",
         "/runs/exp001/logs?log=-1",
         "/runs/exp001/logs?log=99999999999",
+        "/runs/exp001/logs?log=log&path=%00&before=%00",
+        "/runs/exp001/logs?before=-9223372036854775808",
+        "/runs/exp001/logs?before=9223372036854775807",
+        "/runs/exp001/logs/lines?from=9223372036854775807&before=9223372036854775807",
+        "/runs/exp001/logs/lines?from=-9223372036854775808&before=-9223372036854775808",
+        "/runs/exp001/logs/lines?log=%00&path=%ff&from=x",
         "/runs/exp001/tables?table=x&page=-1&q=%ff",
         "/runs/exp001/logs/0/raw?inline=%00",
     ] {

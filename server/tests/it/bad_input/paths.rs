@@ -41,7 +41,8 @@ async fn a_method_that_a_path_does_not_take_is_told_in_the_contracts_form() {
         ("GET", EVIDENCE),
         ("POST", "/v1/runs/exp001/artifacts"),
         ("DELETE", "/v1/artifacts/x/download"),
-        ("GET", "/v1/contents/0000"),
+        ("DELETE", "/v1/contents/0000"),
+        ("GET", "/v1/contents/lacking/parts"),
     ] {
         let answer = world.app.api(&world.project.key, method, path, None).await.expect(405);
         refusal(&answer, path);

@@ -1,7 +1,6 @@
 //! What is too long, too many, or has no end.
 
 use std::convert::Infallible;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::{StreamExt, stream};
 use otrace_server::app::AppState;
 use otrace_server::domain::ProjectId;
-use otrace_server::routes;
+use otrace_server::{routes, services};
 use otrace_wire::Sha256Digest;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -228,7 +227,8 @@ async fn a_content_of_60_mb_inline_takes_little_memory() {
     let artifact = world.read().await["artifacts"][0].clone();
     assert_eq!(artifact["size_bytes"], PIECES * PIECE_BYTES / 4 * 3);
     assert_eq!(artifact["hash"], expected.to_string());
-    let mut content = pin!(world.app.app.blobs.read(ProjectId(world.project.id), &expected, None).await.unwrap());
+    let project = ProjectId(world.project.id);
+    let mut content = services::contents::read(&world.app.app, project, &expected, None).await.unwrap();
     let mut stored = Sha256::new();
     while let Some(chunk) = content.next().await {
         stored.update(chunk.unwrap());

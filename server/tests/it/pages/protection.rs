@@ -1,5 +1,7 @@
 //! What every page is sent with, and what none of them holds.
 
+use axum::body::Body;
+use axum::http::Request;
 use otrace_server::testing::{TestApp, TestResponse};
 
 use super::{PAGE_POLICY, project_pages, with_run};
@@ -161,10 +163,10 @@ async fn an_error_page_does_not_say_the_path_again() {
 async fn a_refused_form_of_another_site_is_answered_with_a_page_that_says_so() {
     let app = TestApp::new().await;
     let cookie = app.account("ada@example.org").await;
-    let request = axum::http::Request::post("/signout")
+    let request = Request::post("/signout")
         .header("cookie", &cookie)
         .header("sec-fetch-site", "cross-site")
-        .body(axum::body::Body::empty())
+        .body(Body::empty())
         .unwrap();
     let answer = app.send(request).await.expect(403);
     expect_protected(&answer, "a refused form");

@@ -14,8 +14,13 @@ async fn to_a_stranger_a_project_is_not_there() {
     let artifact = &artifacts(&app, &project, "exp001").await[0];
     pages.extend(["", "/live", "/runs/exp999"].map(|page| format!("{base}{page}")));
     pages.extend(
-        ["logs/0/raw".to_owned(), format!("artifacts/{artifact}/raw"), "code/0/raw".to_owned()]
-            .map(|file| format!("{base}/runs/exp001/{file}")),
+        [
+            "logs/0/raw".to_owned(),
+            "logs/lines".to_owned(),
+            format!("artifacts/{artifact}/raw"),
+            "code/0/raw".to_owned(),
+        ]
+        .map(|file| format!("{base}/runs/exp001/{file}")),
     );
     let never_was = app.get(&stranger, "/projects/never-was/runs").await.expect(404).text();
     for page in &pages {

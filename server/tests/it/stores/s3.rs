@@ -41,6 +41,9 @@ pub enum Mood {
     Busy(u32),
 }
 
+/// Looks at each request before S3 does, and may answer it.
+pub type Door = fn(&mut Request<Incoming>) -> Option<HttpResponse>;
+
 /// The server, until it is dropped.
 pub struct S3 {
     folder: TempDir,
@@ -50,6 +53,7 @@ pub struct S3 {
 }
 
 struct State {
+    door: Door,
     service: S3Service,
     mood: Mutex<Mood>,
     requests: Mutex<Vec<String>>,
@@ -58,11 +62,23 @@ struct State {
 impl S3 {
     /// Starts it on a free port, with an empty bucket.
     pub async fn start() -> Self {
+        Self::open(Some(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY)), |_| None).await
+    }
+
+    /// The same, where the door alone says who may use it.
+    pub async fn behind(door: Door) -> Self {
+        Self::open(None, door).await
+    }
+
+    async fn open(auth: Option<SimpleAuth>, door: Door) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join(BUCKET)).unwrap();
         let mut builder = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
-        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        if let Some(auth) = auth {
+            builder.set_auth(auth);
+        }
         let state = Arc::new(State {
+            door,
             service: builder.build(),
             mood: Mutex::new(Mood::Well),
             requests: Mutex::new(Vec::new()),
@@ -86,19 +102,19 @@ impl S3 {
         self.state.requests.lock().unwrap().clone()
     }
 
-    /// The settings of a store here.
-    pub fn storage(&self, url: &str) -> StorageConfig {
-        storage(url, &format!("http://{}", self.address), SECRET_KEY)
+    /// Its address.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
     }
 
-    /// The same, with another secret.
+    /// The settings of a store here, with another secret.
     pub fn storage_with_secret(&self, url: &str, secret: &str) -> StorageConfig {
-        storage(url, &format!("http://{}", self.address), secret)
+        storage(url, &self.endpoint(), secret)
     }
 
     /// The app with its contents here.
     pub async fn app(&self, url: &str) -> TestApp {
-        app(self.storage(url)).await
+        app(storage(url, &self.endpoint(), SECRET_KEY)).await
     }
 
     /// The keys of the objects in the bucket, in order.
@@ -155,8 +171,13 @@ pub fn storage(url: &str, endpoint: &str, secret: &str) -> StorageConfig {
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
         ("AWS_SECRET_ACCESS_KEY", secret),
     ];
-    let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    StorageConfig { storage_url: Some(url.parse().unwrap()), variables }
+    config(url, &variables)
+}
+
+/// The settings of a store at a URL, with these variables.
+pub fn config(url: &str, variables: &[(&str, &str)]) -> StorageConfig {
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    StorageConfig { storage_url: Some(url.parse().unwrap()), variables, ..StorageConfig::default() }
 }
 
 async fn serve(listener: TcpListener, state: Arc<State>) {
@@ -168,11 +189,14 @@ async fn serve(listener: TcpListener, state: Arc<State>) {
     }
 }
 
-async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<HttpResponse, HttpError> {
+async fn answer(state: Arc<State>, mut request: Request<Incoming>) -> Result<HttpResponse, HttpError> {
     state.requests.lock().unwrap().push(format!("{} {}", request.method(), request.uri()));
     let mood = *state.mood.lock().unwrap();
     match mood {
-        Mood::Well | Mood::Busy(0) => state.service.call(request.map(s3s::Body::from)).await,
+        Mood::Well | Mood::Busy(0) => match (state.door)(&mut request) {
+            Some(answer) => Ok(answer),
+            None => state.service.call(request.map(s3s::Body::from)).await,
+        },
         Mood::Away => Err(HttpError::new("away".into())),
         Mood::Busy(more) => {
             *state.mood.lock().unwrap() = Mood::Busy(more - 1);

@@ -1,0 +1,363 @@
+//! A proxy that breaks what passes through it: one named call, in one way, or each call once.
+//!
+//! It reads a whole request, does to it what the plan says, and closes the connection after it: so every request comes
+//! on a connection of its own, and what is done to one touches no other.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+
+use super::message::{self, Request};
+
+/// How long [`Fault::Silence`] lasts: longer than a run is given to tell what it has not told.
+const SILENCE: Duration = Duration::from_secs(2);
+/// How late an answer is with [`Fault::Slow`].
+const LATENCY: Duration = Duration::from_millis(700);
+
+/// What is done to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Its connection is reset, and each further one refused until the network is healed.
+    Refuse,
+    /// It is read and its connection reset. The server never sees it.
+    Reset,
+    /// The server gets half of it.
+    CutRequest,
+    /// The server answers, and the answer is lost.
+    LoseAnswer,
+    /// The answer breaks off in its first line.
+    CutHead,
+    /// The answer breaks off in its body.
+    CutBody,
+    /// Nothing comes back, and after a while the connection ends.
+    Silence,
+    /// The answer is late.
+    Slow,
+    /// It goes to the server a byte at a time, and so does the answer to the client.
+    Drip,
+    /// The server gets it twice, one after the other.
+    Twice,
+    /// The server gets it twice at the same time.
+    TwiceAtOnce,
+    /// The client sees a connection that breaks; the server gets it when [`Proxy::deliver_late`] says so.
+    Late,
+    /// The server does not see it, and this is the answer.
+    Answer(&'static str),
+    /// It waits until the network is healed, and is lost. The server has not seen it.
+    HoldRequest,
+    /// The server has answered; the answer waits until the network is healed, and is lost.
+    HoldAnswer,
+}
+
+/// What is broken.
+enum Plan {
+    Nothing,
+    First(String, Fault),
+    EachFirst(Fault, BTreeSet<String>),
+}
+
+impl Plan {
+    /// What is done to this call, which is then no first one any more.
+    fn fault(&mut self, call: &str) -> Option<Fault> {
+        match self {
+            Self::First(wanted, fault) if wanted == call => {
+                let fault = *fault;
+                *self = Self::Nothing;
+                Some(fault)
+            }
+            Self::EachFirst(fault, met) => met.insert(call.to_owned()).then_some(*fault),
+            _ => None,
+        }
+    }
+
+    /// The call has not been broken after all.
+    fn forget(&mut self, call: &str) {
+        if let Self::EachFirst(_, met) = self {
+            met.remove(call);
+        }
+    }
+}
+
+/// A way to a server.
+pub struct Proxy {
+    url: String,
+    inner: Arc<Inner>,
+}
+
+/// The calls that come from a moment on.
+pub struct Watched {
+    calls: watch::Receiver<Vec<String>>,
+    from: usize,
+}
+
+struct Inner {
+    target: Mutex<String>,
+    plan: Mutex<Plan>,
+    late: Mutex<Vec<Vec<u8>>>,
+    refusals: Mutex<Vec<String>>,
+    /// The calls that came, in their order.
+    calls: watch::Sender<Vec<String>>,
+    /// Those that something was done to.
+    broken: watch::Sender<Vec<String>>,
+    is_open: watch::Sender<bool>,
+    /// How often it was healed.
+    healed: watch::Sender<u32>,
+}
+
+impl Proxy {
+    /// A way to the server at this address.
+    pub fn to(url: &str) -> Self {
+        // It keeps the port while nobody listens on it: connections are refused then, and nobody else gets it.
+        let port = socket("127.0.0.1:0");
+        let address = port.local_addr().expect("an address").to_string();
+        let inner = Arc::new(Inner {
+            target: Mutex::new(without_scheme(url)),
+            plan: Mutex::new(Plan::Nothing),
+            late: Mutex::default(),
+            refusals: Mutex::default(),
+            calls: watch::Sender::default(),
+            broken: watch::Sender::default(),
+            is_open: watch::Sender::new(true),
+            healed: watch::Sender::default(),
+        });
+        let url = format!("http://{address}");
+        let listener = socket(&address).listen(64).expect("listening");
+        tokio::spawn(accept(Arc::clone(&inner), port, address, listener));
+        Self { url, inner }
+    }
+
+    /// The server's address, seen through it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Does this to the first call of that name.
+    pub fn break_first(&self, call: &str, fault: Fault) {
+        *lock(&self.inner.plan) = Plan::First(call.to_owned(), fault);
+    }
+
+    /// Does this to the first call of every name but these.
+    pub fn break_each(&self, fault: Fault, but: &[&str]) {
+        let met = but.iter().map(|call| (*call).to_owned()).collect();
+        *lock(&self.inner.plan) = Plan::EachFirst(fault, met);
+    }
+
+    /// Ends what goes on: connections are let through, and what is held is lost. The plan stays.
+    pub fn heal(&self) {
+        self.inner.is_open.send_replace(true);
+        self.inner.healed.send_modify(|healed| *healed += 1);
+    }
+
+    /// Breaks nothing more.
+    pub fn break_nothing(&self) {
+        *lock(&self.inner.plan) = Plan::Nothing;
+        self.heal();
+    }
+
+    /// Leads to another address from now on.
+    pub fn lead_to(&self, url: &str) {
+        *lock(&self.inner.target) = without_scheme(url);
+    }
+
+    /// The calls that came, in their order.
+    pub fn calls(&self) -> Vec<String> {
+        self.inner.calls.borrow().clone()
+    }
+
+    /// The calls that come, to be waited for.
+    pub fn watched(&self) -> Watched {
+        Watched { calls: self.inner.calls.subscribe(), from: self.calls().len() }
+    }
+
+    /// What the server has answered that was not a success, as it was written.
+    pub fn refusals(&self) -> Vec<String> {
+        lock(&self.inner.refusals).clone()
+    }
+
+    /// The calls that something was done to, once there are so many.
+    pub async fn broken(&self, count: usize) -> Vec<String> {
+        let mut broken = self.inner.broken.subscribe();
+        broken.wait_for(|broken| broken.len() >= count).await.expect("the proxy lives").clone()
+    }
+
+    /// Brings the server what is [`Fault::Late`].
+    pub async fn deliver_late(&self) {
+        let late = std::mem::take(&mut *lock(&self.inner.late));
+        for request in late {
+            self.inner.exchange(&request).await.expect("the server answers");
+        }
+    }
+}
+
+impl Watched {
+    /// Waits until the calls that have come since are enough.
+    pub async fn are(mut self, enough: impl Fn(&[String]) -> bool) {
+        let from = self.from;
+        self.calls.wait_for(|calls| enough(&calls[from..])).await.expect("the proxy lives");
+    }
+}
+
+fn without_scheme(url: &str) -> String {
+    url.trim_start_matches("http://").trim_end_matches('/').to_owned()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("nobody panicked with it")
+}
+
+/// A socket with this address, which shares it with the others that have been made so.
+fn socket(address: &str) -> TcpSocket {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("set");
+    socket.set_reuseport(true).expect("set");
+    socket.bind(address.parse().expect("an address")).expect("a port");
+    socket
+}
+
+async fn accept(inner: Arc<Inner>, _port: TcpSocket, address: String, mut listener: TcpListener) {
+    let mut is_open = inner.is_open.subscribe();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => Some(accepted),
+            _ = is_open.wait_for(|is_open| !is_open) => None,
+        };
+        match accepted {
+            // A connection that breaks is what it is for.
+            Some(Ok((caller, _))) => drop(tokio::spawn(pass(Arc::clone(&inner), caller))),
+            Some(Err(_)) => {}
+            None => {
+                drop(listener);
+                if is_open.wait_for(|is_open| *is_open).await.is_err() {
+                    return;
+                }
+                listener = socket(&address).listen(64).expect("listening");
+            }
+        }
+    }
+}
+
+async fn pass(inner: Arc<Inner>, mut caller: TcpStream) -> io::Result<()> {
+    let Some(request) = message::read(&mut caller).await? else { return Ok(()) };
+    let mut healed = inner.healed.subscribe();
+    healed.mark_unchanged();
+    let fault = inner.meet(&request);
+    let answer = match fault {
+        None => inner.exchange(&request.bytes).await?,
+        Some(fault) => match inner.broken(fault, &request, &mut healed).await? {
+            Some(answer) => answer,
+            None => return caller.set_zero_linger(),
+        },
+    };
+    if fault == Some(Fault::Drip) {
+        return drip(&mut caller, &answer).await;
+    }
+    caller.write_all(&answer).await?;
+    caller.shutdown().await
+}
+
+async fn drip(to: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+    to.set_nodelay(true)?;
+    for byte in bytes {
+        to.write_all(std::slice::from_ref(byte)).await?;
+    }
+    Ok(())
+}
+
+impl Inner {
+    /// Writes a call down, and says what is done to it.
+    fn meet(&self, request: &Request) -> Option<Fault> {
+        let name = &request.name;
+        let fault = lock(&self.plan).fault(name);
+        if fault == Some(Fault::Refuse) {
+            self.is_open.send_replace(false);
+        }
+        self.calls.send_modify(|calls| calls.push(name.clone()));
+        if fault.is_some() && !matches!(fault, Some(Fault::HoldAnswer)) {
+            self.broken.send_modify(|broken| broken.push(name.clone()));
+        }
+        fault
+    }
+
+    /// What comes back of a request that something is done to. Nothing: its connection is reset.
+    async fn broken(
+        &self,
+        fault: Fault,
+        request: &Request,
+        healed: &mut watch::Receiver<u32>,
+    ) -> io::Result<Option<Vec<u8>>> {
+        let bytes = &request.bytes;
+        match fault {
+            Fault::Refuse | Fault::Reset => return Ok(None),
+            Fault::CutRequest => {
+                let mut server = self.connect().await?;
+                server.write_all(&bytes[..bytes.len() / 2]).await?;
+                return Ok(None);
+            }
+            Fault::LoseAnswer => {
+                self.exchange(bytes).await?;
+                return Ok(None);
+            }
+            Fault::Silence => {
+                tokio::time::sleep(SILENCE).await;
+                return Ok(None);
+            }
+            Fault::Late => {
+                lock(&self.late).push(bytes.clone());
+                return Ok(None);
+            }
+            Fault::HoldRequest | Fault::HoldAnswer => {
+                if fault == Fault::HoldAnswer {
+                    // One that the server did not come to answer is still to be broken.
+                    let answered = self.exchange(bytes).await;
+                    answered.inspect_err(|_| lock(&self.plan).forget(&request.name))?;
+                    self.broken.send_modify(|broken| broken.push(request.name.clone()));
+                }
+                // Whoever would heal it may be gone.
+                let _ = healed.changed().await;
+                return Ok(None);
+            }
+            Fault::CutHead => self.exchange(bytes).await.map(|answer| answer[..10].to_vec()),
+            Fault::CutBody => self.exchange(bytes).await.map(|answer| answer[..answer.len() - 3].to_vec()),
+            Fault::Slow => {
+                let answer = self.exchange(bytes).await;
+                tokio::time::sleep(LATENCY).await;
+                answer
+            }
+            Fault::Drip => {
+                let mut server = self.connect().await?;
+                drip(&mut server, bytes).await?;
+                message::answer(&mut server).await
+            }
+            Fault::Twice => {
+                self.exchange(bytes).await?;
+                self.exchange(bytes).await
+            }
+            Fault::TwiceAtOnce => {
+                let (first, second) = tokio::join!(self.exchange(bytes), self.exchange(bytes));
+                first.and(second)
+            }
+            Fault::Answer(answer) => Ok(answer.as_bytes().to_vec()),
+        }
+        .map(Some)
+    }
+
+    async fn connect(&self) -> io::Result<TcpStream> {
+        let target = lock(&self.target).clone();
+        TcpStream::connect(target).await
+    }
+
+    async fn exchange(&self, request: &[u8]) -> io::Result<Vec<u8>> {
+        let mut server = self.connect().await?;
+        server.write_all(request).await?;
+        let answer = message::answer(&mut server).await?;
+        if !answer.starts_with(b"HTTP/1.1 2") {
+            lock(&self.refusals).push(String::from_utf8_lossy(&answer).into_owned());
+        }
+        Ok(answer)
+    }
+}
