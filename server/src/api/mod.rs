@@ -12,6 +12,7 @@ pub mod identity;
 pub mod json;
 pub mod keys;
 pub mod live_logs;
+pub mod notes;
 mod run_json;
 pub mod runs;
 pub mod series;

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use super::WriteKey;
 use super::project_key::bearer;
 use crate::app::AppState;
-use crate::domain::{ProjectId, RunRef, api_key};
+use crate::domain::{ApiKeyId, ProjectId, RunRef, api_key};
 use crate::error::{AppError, Result};
 use crate::services;
 
@@ -20,6 +20,8 @@ use crate::services;
 pub struct RunWriter {
     /// The project that the run belongs to.
     pub project_id: ProjectId,
+    /// The key that it came with, or that made the token.
+    pub key_id: ApiKeyId,
 }
 
 impl FromRequestParts<AppState> for RunWriter {
@@ -32,7 +34,7 @@ impl FromRequestParts<AppState> for RunWriter {
         let claims = app.tokens.check_run_token(secret, app.clock.now()).filter(|_| !is_key);
         let Some(claims) = claims else {
             let WriteKey(key) = WriteKey::from_request_parts(parts, app).await?;
-            return Ok(Self { project_id: key.project.id });
+            return Ok(Self { project_id: key.project.id, key_id: key.id });
         };
         app.limits.count_write(&claims.run.to_string())?;
         let run = named_run(parts, app).await?.unwrap_or(RunRef::Id(claims.run));
@@ -40,7 +42,7 @@ impl FromRequestParts<AppState> for RunWriter {
         if found != claims.run {
             return Err(AppError::NotFound("Run"));
         }
-        Ok(Self { project_id: claims.project })
+        Ok(Self { project_id: claims.project, key_id: claims.key })
     }
 }
 

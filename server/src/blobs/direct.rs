@@ -49,14 +49,25 @@ impl Blobs {
         Ok(Some(signer.signed_url(Method::PUT, &location, LIFETIME).await?.into()))
     }
 
-    /// Makes what a client put there an object of ours, unchecked; nothing, where there is none.
+    /// Makes what a client put there an object of ours, unchecked; nothing, where there is none of this size.
     pub async fn take_incoming(
         &self,
         project_id: ProjectId,
         digest: &Sha256Digest,
+        size_bytes: u64,
         unnamed: &mut Unnamed,
     ) -> Result<Option<Uuid>> {
         let (object, incoming) = (Uuid::now_v7(), key::of_incoming(project_id, digest));
+        match self.reads.head(&incoming).await {
+            Ok(found) if found.size == size_bytes => {}
+            Ok(_) => {
+                // What is larger is not even copied.
+                self.remove_incoming(project_id, digest).await;
+                return Ok(None);
+            }
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
         let copied =
             self.writes.copy_opts(&incoming, &key::of_object(project_id, object), CopyOptions::default()).await;
         match copied {

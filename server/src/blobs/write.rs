@@ -18,6 +18,9 @@ use crate::error::{AppError, Result};
 /// elsewhere with it.
 const SHORT: usize = 32 * 1024;
 
+/// Of what is longer, in bytes, a whole piece is expected.
+const LONG: usize = 1024 * 1024;
+
 /// What a content turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hashed {
@@ -63,9 +66,18 @@ impl Unnamed {
         self.objects.push(object);
     }
 
-    /// Rows name these objects now; the others are removed.
-    pub fn keep(mut self, named: &[Uuid]) {
-        self.objects.retain(|object| !named.contains(object));
+    /// Has rows name these objects, and removes those that none came to name. That goes on when the caller goes away,
+    /// and where its outcome is not known, all of them stay: a row may name them.
+    pub async fn named_by(mut self, naming: impl Future<Output = Result<Vec<Uuid>>> + Send + 'static) -> Result<()> {
+        let mut objects = std::mem::take(&mut self.objects);
+        let done = tokio::spawn(async move {
+            let named = naming.await?;
+            objects.retain(|object| !named.contains(object));
+            self.objects = objects;
+            drop(self);
+            Ok(())
+        });
+        done.await.map_err(|error| AppError::Internal(anyhow::Error::new(error)))?
     }
 }
 
@@ -124,6 +136,10 @@ impl<S: Stream<Item = Result<Bytes>> + Unpin> Pieces<S> {
         loop {
             let room = self.length - piece.len();
             let taken = self.rest.split_to(room.min(self.rest.len()));
+            if piece.capacity() < self.length && piece.len() + taken.len() > LONG {
+                // Once, rather than by doubling, which leaves its former halves behind.
+                piece.reserve(self.length - piece.len());
+            }
             piece.extend_from_slice(&taken);
             if piece.len() == self.length {
                 return Ok(Some(piece.freeze()));

@@ -175,6 +175,8 @@ actions! {
     KeyRevoked = "key.revoked";
     /// A run was deleted.
     RunDeleted = "run.deleted";
+    /// A deleted run was brought back.
+    RunRestored = "run.restored";
     /// All runs of a project were deleted, as an import does before it begins.
     AllRunsDeleted = "run.all_deleted";
     /// A list of audit events left the server.

@@ -16,6 +16,7 @@ pub mod member;
 pub mod note;
 pub mod one_time_link;
 pub mod project;
+pub mod query;
 pub mod result;
 pub mod run;
 pub mod secret_token;

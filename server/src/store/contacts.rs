@@ -38,7 +38,7 @@ pub async fn note(
             silenced_at     = NULL
         FROM (
             SELECT silenced_at IS NOT NULL OR last_contact_at < $3::timestamptz - interval '90 seconds' AS was_away
-            FROM runs WHERE id = $2 FOR UPDATE
+            FROM runs WHERE id = $2 AND project_id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE
         ) before
         WHERE r.project_id = $1 AND r.id = $2 AND r.deleted_at IS NULL
         RETURNING COALESCE(before.was_away, false) AS "was_away!"
@@ -87,11 +87,11 @@ pub async fn note_named(
         FROM (
             SELECT id, silenced_at IS NOT NULL OR last_contact_at < $4::timestamptz - interval '90 seconds' AS was_away
             FROM runs
-            WHERE id = COALESCE(
+            WHERE project_id = $1 AND deleted_at IS NULL AND id = COALESCE(
                 $2::uuid,
                 (SELECT named.id FROM runs named WHERE named.project_id = $1 AND named.number = $3::integer)
             )
-            FOR UPDATE
+            FOR NO KEY UPDATE
         ) before
         WHERE r.id = before.id AND r.project_id = $1 AND r.deleted_at IS NULL
         RETURNING r.id AS "id: RunId", r.number, r.status, COALESCE(before.was_away, false) AS "was_away!"

@@ -1,8 +1,59 @@
 //! The table `notes`.
 
 use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
 
-use crate::domain::{Note, ProjectId, RunId};
+use crate::domain::{ApiKeyId, Note, ProjectId, RunId};
+
+/// What is written when a machine adds a note.
+#[derive(Clone, Copy, Debug)]
+pub struct NewNote<'a> {
+    /// The note's id.
+    pub id: Uuid,
+    /// The key that it comes with.
+    pub api_key_id: ApiKeyId,
+    /// Markdown.
+    pub body: &'a str,
+    /// When it is written.
+    pub created_at: OffsetDateTime,
+}
+
+/// Adds a note to a run, unless there is one with this id, on whichever run.
+pub async fn insert(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    run_id: RunId,
+    note: NewNote<'_>,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "
+        INSERT INTO notes (id, run_id, project_id, api_key_id, body, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (id) DO NOTHING
+        ",
+        note.id,
+        run_id as RunId,
+        project_id as ProjectId,
+        note.api_key_id as ApiKeyId,
+        note.body,
+        note.created_at,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// How many notes a run has.
+pub async fn count(connection: &mut PgConnection, project_id: ProjectId, run_id: RunId) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM notes WHERE run_id = $1 AND project_id = $2"#,
+        run_id as RunId,
+        project_id as ProjectId,
+    )
+    .fetch_one(connection)
+    .await
+}
 
 /// The notes of these runs, each run's oldest first.
 pub async fn list(
@@ -17,7 +68,7 @@ pub async fn list(
         LEFT JOIN accounts a ON a.id = n.account_id
         LEFT JOIN api_keys k ON k.id = n.api_key_id
         WHERE n.project_id = $1 AND n.run_id = ANY($2)
-        ORDER BY n.run_id, n.created_at
+        ORDER BY n.run_id, n.created_at, n.id
         "#,
         project_id as ProjectId,
         runs as &[RunId],

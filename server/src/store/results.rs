@@ -121,7 +121,7 @@ pub async fn extremes(
         SELECT min(s.number) AS lowest, max(s.number) AS highest
         FROM results s
         JOIN runs r ON r.id = s.run_id
-        WHERE s.project_id = $1 AND left(s.name, 200) = left($2, 200) AND s.name = $2 AND s.number <> 'NaN' AND r.deleted_at IS NULL
+        WHERE s.project_id = $1 AND s.name_key = hashtextextended($2, 0) AND s.name = $2 AND s.number <> 'NaN' AND r.deleted_at IS NULL
         ",
         project_id as ProjectId,
         name,

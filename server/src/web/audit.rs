@@ -111,6 +111,7 @@ const fn in_words(action: Action) -> &'static str {
         Action::KeyRotated => "replaced the key",
         Action::KeyRevoked => "revoked the key",
         Action::RunDeleted => "deleted the run",
+        Action::RunRestored => "brought back the run",
         Action::AllRunsDeleted => "deleted all runs of",
         Action::AuditExported => "exported this log",
     }

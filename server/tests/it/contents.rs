@@ -225,6 +225,34 @@ async fn a_client_that_goes_away_leaves_nothing_and_may_come_again() {
 }
 
 #[tokio::test]
+async fn a_client_that_goes_away_while_its_content_is_written_down_takes_no_bytes_with_it() {
+    let app = TestApp::new().await;
+    let project = app.project("wake-word").await;
+    let content = bytes(1000);
+    let digest = digest_of(&content);
+    let mut lock = app.app.pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE blobs IN SHARE MODE").execute(&mut *lock).await.unwrap();
+    let the_row_waits = async {
+        let waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'blobs'::regclass AND NOT granted";
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&app.app.pool).await.unwrap() == 0 {}
+    };
+    let hex = digest.hex();
+    tokio::select! {
+        answer = put(&app, &project, &hex, content.clone()) => panic!("answered with {}", answer.status),
+        () = the_row_waits => {}
+    }
+    lock.commit().await.unwrap();
+    // The row comes all the same, and what it names is there.
+    let stored = loop {
+        if let Some(stored) = stored(&app, &project, digest).await {
+            break stored;
+        }
+    };
+    assert_eq!(stored, content);
+    assert_eq!(put(&app, &project, &hex, content.clone()).await.expect(200).json()["size_bytes"], 1000);
+}
+
+#[tokio::test]
 async fn what_details_name_by_hash_reads_back_byte_for_byte() {
     let app = TestApp::new().await;
     let project = app.project("wake-word").await;

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use axum::body::Body;
+use axum::http::Request;
 use futures_util::future::join_all;
-use otrace_server::testing::TestApp;
+use otrace_server::testing::{TestApp, TestProject};
 use serde_json::{Value, json};
 use time::Duration;
 use uuid::Uuid;
@@ -197,4 +199,24 @@ async fn a_workspace_is_known_by_its_name_and_directory() {
     assert_eq!(count, 1);
     let foreign = json!({"project_id": Uuid::now_v7(), "workspace_name": "kws", "working_directory": "/x"});
     app.api(&project.key, "PATCH", "/v1/projects/current/workspace", Some(foreign)).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_client_that_gives_no_id_may_repeat_itself_with_a_key_of_its_own() {
+    let app = TestApp::new().await;
+    let (mine, theirs) = (app.project("mine").await, app.project("theirs").await);
+    let create = async |project: &TestProject, name: &str| {
+        let request = Request::post("/v1/runs")
+            .header("authorization", format!("Bearer {}", project.key))
+            .header("content-type", "application/json")
+            .header("idempotency-key", name)
+            .body(Body::from(json!({"intent": "i", "setup": "s", "command": "c"}).to_string()))
+            .unwrap();
+        app.send(request).await.expect(200).json()["run"].clone()
+    };
+    let first = create(&mine, "one").await;
+    assert_eq!(create(&mine, "one").await["id"], first["id"]);
+    assert_eq!(create(&mine, "two").await["experiment_id"], "exp002");
+    assert_eq!(create(&theirs, "one").await["experiment_id"], "exp001", "another project's are its own");
+    assert_eq!(app.api(&mine.key, "GET", "/v1/runs/count", None).await.expect(200).json()["count"], 2);
 }

@@ -25,6 +25,8 @@ use crate::store;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// So many checks go on at once; each has one part in memory.
 const CHECKS: usize = 4;
+/// So many go on or wait.
+const CHECKS_MAX: usize = 64;
 /// So many parts are looked up at once.
 const GROUP: usize = 64;
 
@@ -34,11 +36,12 @@ enum Outcome {
     Stored,
     Differs(Sha256Digest),
     Lacks(Sha256Digest),
+    Misfits(Sha256Digest),
     Failed,
 }
 
-/// A content of a project's.
-type Key = (ProjectId, Sha256Digest);
+/// A content of a project's, and its parts.
+type Key = (ProjectId, Sha256Digest, Sha256Digest);
 
 /// The checks that go on.
 #[derive(Debug)]
@@ -67,7 +70,7 @@ pub async fn assemble(
     if parts.len() < 2 || size_bytes.div_ceil(PART_BYTES) != parts.len() as u64 {
         return Err(AppError::invalid("A content in parts has two or more, each of 8 MiB but for the last."));
     }
-    let mut outcome = begin(app, project_id, announced, size_bytes, parts);
+    let mut outcome = begin(app, project_id, announced, size_bytes, parts)?;
     let Ok(outcome) = timeout(PATIENCE, outcome.wait_for(Option::is_some)).await else {
         return Ok(PartsTaken { is_stored: false });
     };
@@ -76,6 +79,9 @@ pub async fn assemble(
         Some(Outcome::Differs(found)) => Err(differs(*found, announced)),
         Some(Outcome::Lacks(part)) => {
             Err(AppError::Conflict(format!("The part {part} is not here. Send it, then the parts again.").into()))
+        }
+        Some(Outcome::Misfits(part)) => {
+            Err(AppError::invalid(format!("The part {part} is not as long as its place in the content wants.")))
         }
         Some(Outcome::Failed) | None => {
             Err(AppError::Unavailable("The content's parts could not be checked. Try again in a moment.".into()))
@@ -90,11 +96,16 @@ fn begin(
     announced: Sha256Digest,
     size_bytes: u64,
     parts: Vec<Sha256Digest>,
-) -> watch::Receiver<Option<Outcome>> {
-    let key = (project_id, announced);
+) -> Result<watch::Receiver<Option<Outcome>>> {
+    // Another list of parts is another check: one that is wrong must not refuse one that is right.
+    let named: Vec<u8> = parts.iter().flat_map(|part| *part.as_bytes()).collect();
+    let key = (project_id, announced, Hasher::digest_of(&named));
     let mut running = app.part_checks.running.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(outcome) = running.get(&key) {
-        return outcome.clone();
+        return Ok(outcome.clone());
+    }
+    if running.len() >= CHECKS_MAX {
+        return Err(AppError::Unavailable("Too many large contents are being checked. Try again in a moment.".into()));
     }
     let (tell, outcome) = watch::channel(None);
     running.insert(key, outcome.clone());
@@ -109,7 +120,30 @@ fn begin(
         // Nobody may wait any more; whoever asks again finds the row.
         tell.send_replace(Some(outcome));
     });
-    outcome
+    Ok(outcome)
+}
+
+/// What stands against these parts before any of them is read: one is not there, or not as long as its place wants.
+async fn misfit(
+    app: &AppState,
+    project_id: ProjectId,
+    size_bytes: u64,
+    parts: &[Sha256Digest],
+) -> Result<Option<Outcome>> {
+    let mut rest = size_bytes;
+    for group in parts.chunks(GROUP) {
+        let found = store::blobs::find_many(&mut *app.pool.acquire().await?, project_id, group).await?;
+        let found: HashMap<Sha256Digest, i64> = found.into_iter().collect();
+        for digest in group {
+            let wanted = rest.min(PART_BYTES);
+            match found.get(digest) {
+                None => return Ok(Some(Outcome::Lacks(*digest))),
+                Some(size) if size.cast_unsigned() != wanted => return Ok(Some(Outcome::Misfits(*digest))),
+                Some(_) => rest -= wanted,
+            }
+        }
+    }
+    Ok(None)
 }
 
 async fn check(
@@ -120,6 +154,9 @@ async fn check(
     parts: &[Sha256Digest],
 ) -> Result<Outcome> {
     let _room = app.part_checks.room.acquire().await.map_err(anyhow::Error::new)?;
+    if let Some(outcome) = misfit(app, project_id, size_bytes, parts).await? {
+        return Ok(outcome);
+    }
     let mut whole = Hasher::default();
     for group in parts.chunks(GROUP) {
         let found = store::blobs::places(&mut *app.pool.acquire().await?, project_id, group).await?;

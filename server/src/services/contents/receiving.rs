@@ -15,7 +15,7 @@ use crate::error::{AppError, Result};
 use crate::store;
 
 /// What was written for a content, and is to be named by rows.
-type Written = (Sha256Digest, u64, Extent);
+pub(super) type Written = (Sha256Digest, u64, Extent);
 
 /// Stores a content that a client streams, if its hash is what the client announced.
 ///
@@ -56,12 +56,16 @@ pub async fn receive(
         return Err(differs(digest, announced));
     }
     let parts: Vec<Sha256Digest> = written.iter().map(|(part, ..)| *part).collect();
-    let now = app.clock.now();
-    let mut transaction = app.pool.begin().await?;
-    let named = name(&mut transaction, project_id, written, now).await?;
-    store::blobs::insert_parts(&mut transaction, project_id, &announced, size_bytes, &parts, now).await?;
-    transaction.commit().await?;
-    unnamed.keep(&named);
+    let app = app.clone();
+    let naming = async move {
+        let now = app.clock.now();
+        let mut transaction = app.pool.begin().await?;
+        let named = name(&mut transaction, project_id, written, now).await?;
+        store::blobs::insert_parts(&mut transaction, project_id, &announced, size_bytes, &parts, now).await?;
+        transaction.commit().await?;
+        Ok(named)
+    };
+    unnamed.named_by(naming).await?;
     Ok(StoredContent { hash: announced, size_bytes })
 }
 
@@ -80,10 +84,13 @@ async fn receive_short(
     let size_bytes = content.len() as u64;
     let mut unnamed = Unnamed::new(&app.blobs, project_id);
     let extent = unnamed.write(content).await?;
-    let written = vec![(digest, size_bytes, extent)];
-    let named = name(&mut *app.pool.acquire().await?, project_id, written, app.clock.now()).await?;
-    unnamed.keep(&named);
+    unnamed.named_by(name_all(app.clone(), project_id, vec![(digest, size_bytes, extent)])).await?;
     Ok(StoredContent { hash: announced, size_bytes })
+}
+
+/// Writes the rows of contents that are whole by themselves, and returns the objects that they name.
+pub(super) async fn name_all(app: AppState, project_id: ProjectId, written: Vec<Written>) -> Result<Vec<Uuid>> {
+    Ok(name(&mut *app.pool.acquire().await?, project_id, written, app.clock.now()).await?)
 }
 
 /// Writes the rows, in one statement, and returns the objects that they name.
@@ -126,8 +133,7 @@ pub async fn receive_packed(app: &AppState, project_id: ProjectId, body: Bytes) 
     let extents = unnamed.write_together(new).await?;
     let written = new_digests.into_iter().zip(sizes).zip(extents);
     let written = written.map(|((digest, size_bytes), extent)| (digest, size_bytes, extent)).collect();
-    let named = name(&mut *app.pool.acquire().await?, project_id, written, app.clock.now()).await?;
-    unnamed.keep(&named);
+    unnamed.named_by(name_all(app.clone(), project_id, written)).await?;
     Ok(digests.len())
 }
 

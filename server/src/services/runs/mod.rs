@@ -4,11 +4,15 @@ mod creation;
 mod listing;
 mod outcome;
 mod reading;
+mod restoring;
+mod search;
 
 pub use creation::{RunCreation, create};
 pub use listing::{ResultColumn, RunRow, RunsPage, RunsPageRequest, StatusCounts, changed_since, page};
 pub use outcome::{delete, delete_all, update};
 pub use reading::{FullRun, RunView, full_page, resolve, show};
+pub use restoring::restore;
+pub use search::{FoundRuns, RunSearch, SEARCH_PAGE, SEARCH_PAGE_MAX, search};
 
 use crate::app::AppState;
 use crate::domain::Run;

@@ -24,10 +24,13 @@ pub const API: &[(&str, &str, [u16; 7])] = &[
     ("POST",   "/v1/runs",                          [401, 403, 200, 401, 200, 401, 401]),
     ("DELETE", "/v1/runs",                          [401, 403, 200, 401, 200, 401, 401]),
     ("DELETE", "/v1/runs/{run}",                    [401, 403, 200, 401, 404, 401, 401]),
+    ("POST",   "/v1/runs/{run}/restore",            [401, 403, 200, 401, 404, 401, 401]),
     // What adds to a run takes that run's token too.
     ("PATCH",  "/v1/runs/{run}",                    [401, 403, 200, 200, 404, 401, 401]),
     ("PUT",    "/v1/runs/{run}/details",            [401, 403, 200, 200, 404, 401, 401]),
     ("POST",   "/v1/runs/{run}/evidence",           [401, 403, 200, 200, 404, 401, 401]),
+    ("POST",   "/v1/runs/{run}/notes",              [401, 403, 200, 200, 404, 401, 401]),
+    ("PATCH",  "/v1/runs/{run}/tags",               [401, 403, 200, 200, 404, 401, 401]),
     ("POST",   "/v1/runs/{run}/series",             [401, 403, 200, 200, 404, 401, 401]),
     ("POST",   "/v1/runs/{run}/heartbeat",          [401, 403, 200, 200, 404, 401, 401]),
     ("POST",   "/v1/runs/{run}/logs/{stream}",      [401, 403, 200, 200, 404, 401, 401]),

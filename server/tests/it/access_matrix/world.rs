@@ -299,6 +299,8 @@ pub fn body_of(method: &str, path: &str) -> Option<String> {
         ("PUT", "/v1/runs/{run}/details") => json!({"results": []}),
         ("POST", "/v1/runs/{run}/evidence") => json!({"evidence": []}),
         ("POST", "/v1/runs/{run}/series") => json!({"batches": []}),
+        ("POST", "/v1/runs/{run}/notes") => json!({"text": "It works."}),
+        ("PATCH", "/v1/runs/{run}/tags") => json!({"add": ["good"]}),
         ("POST", "/v1/device/code") => json!({"client": "otrace", "machine": "laptop"}),
         ("POST", "/v1/device/token") => json!({"device_code": "trd_unknown"}),
         ("POST", "/v1/keys/revoke") => json!({"token": "trc_unknown"}),

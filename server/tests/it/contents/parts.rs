@@ -108,6 +108,21 @@ async fn parts_that_make_up_something_else_are_refused() {
     assert_eq!(stored(&app, &other, whole).await, None);
 }
 
+#[tokio::test]
+async fn parts_of_another_length_are_refused_though_they_make_up_the_content() {
+    let app = TestApp::new().await;
+    let project = app.project("wake-word").await;
+    let content = &large()[..12 * 1024 * 1024];
+    let parts = [&content[..5 * 1024 * 1024], &content[5 * 1024 * 1024..]];
+    for part in parts {
+        put(&app, &project, &digest_of(part).hex(), part.to_vec()).await.expect(200);
+    }
+    let whole = digest_of(content);
+    let refused = put_parts(&app, &project, whole, named(&parts, content.len())).await.expect(400).json();
+    assert!(refused["error"].as_str().unwrap().contains("not as long"), "{refused}");
+    assert_eq!(stored(&app, &project, whole).await, None);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_who_complete_one_content_at_once_make_it_once() {
     let app = TestApp::new().await;

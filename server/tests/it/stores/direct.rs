@@ -77,6 +77,22 @@ async fn a_content_that_did_not_arrive_or_is_another_is_wanted_again() {
 }
 
 #[tokio::test]
+async fn a_content_of_another_size_than_announced_is_wanted_again_though_its_hash_is_right() {
+    let s3 = S3::start().await;
+    let app = direct_app(&s3).await;
+    let project = app.project("direct").await;
+    let content = bytes(SIZE);
+    let address = address_for(&app, &project, &content).await.expect("an address in the bucket");
+    assert_eq!(put_there(&address, &content).await, StatusCode::OK);
+    let hash = digest_of(&content).to_string();
+    let announced = json!({"contents": [{"hash": hash, "size_bytes": SIZE + 1}]});
+    let answer = app.api(&project.key, "POST", "/v1/contents/arrived", Some(announced)).await.expect(200).json();
+    assert_eq!(answer["lacking"][0]["hash"], hash);
+    keep(&app, &project, &content).await;
+    assert_eq!(read(&app, &project, &digest_of(&content), SIZE).await, content);
+}
+
+#[tokio::test]
 async fn what_comes_to_an_address_afterwards_changes_nothing() {
     let s3 = S3::start().await;
     let app = direct_app(&s3).await;

@@ -144,6 +144,8 @@ async fn in_project(team: &Team) -> Vec<Act> {
     let enter = format!("/admin/projects/{}/enter", team.project.slug);
     let entered = vec![("project", Action::AdminEntered), ("server", Action::AdminEntered)];
     let role = format!("members/{viewer}/role");
+    let deleted = team.app.run(&team.project.key, "deleted").await["experiment_id"].as_str().unwrap().to_owned();
+    team.app.api(&team.project.key, "DELETE", &format!("/v1/runs/{deleted}"), None).await.expect(200);
     vec![
         one(form("keys", vec![("name", "new")]), Action::KeyCreated),
         one(form(&format!("keys/{rotated}/rotate"), vec![]), Action::KeyRotated),
@@ -157,6 +159,7 @@ async fn in_project(team: &Team) -> Vec<Act> {
         one(form(&role, vec![("role", "editor")]), Action::MemberRoleChanged),
         one(form(&format!("members/{editor}/remove"), vec![]), Action::MemberRemoved),
         one(Call::Form(LEAVER, path("leave"), vec![]), Action::MemberLeft),
+        one(api(&team.project.key, "POST", &format!("/v1/runs/{deleted}/restore"), None), Action::RunRestored),
         one(api(&team.project.key, "DELETE", "/v1/runs/exp001", None), Action::RunDeleted),
         one(api(&team.project.key, "DELETE", "/v1/runs", None), Action::AllRunsDeleted),
         one(Call::Get(OWNER, path("audit.json")), Action::AuditExported),

@@ -1,0 +1,118 @@
+//! The runs that a query asks for, page by page. Series and contents are never touched.
+
+use std::collections::HashMap;
+
+use sqlx::PgConnection;
+
+use super::reading::FullRun;
+use crate::app::AppState;
+use crate::auth::ProjectKey;
+use crate::domain::query::{Key, Place, Query, Sort};
+use crate::domain::{ProjectId, RunId};
+use crate::error::Result;
+use crate::store;
+use crate::store::run_query::RunQuery;
+
+/// So many runs a page has, unless told.
+pub const SEARCH_PAGE: u16 = 50;
+/// So many it has at most.
+pub const SEARCH_PAGE_MAX: u16 = 200;
+
+/// Which runs to list, and from where on.
+#[derive(Clone, Debug)]
+pub struct RunSearch {
+    /// Which runs.
+    pub query: Query,
+    /// In which order.
+    pub sort: Sort,
+    /// The place of the last run of the page before.
+    pub after: Option<Place>,
+    /// So many of them at most.
+    pub limit: u16,
+}
+
+impl Default for RunSearch {
+    fn default() -> Self {
+        Self { query: Query::default(), sort: Sort::default(), after: None, limit: SEARCH_PAGE }
+    }
+}
+
+/// One page of runs.
+#[derive(Debug)]
+pub struct FoundRuns {
+    /// The runs with their results, snapshots and notes, in the order that was asked for.
+    pub runs: Vec<FullRun>,
+    /// Where the next page begins; `None`: this is the last one.
+    pub next: Option<Place>,
+}
+
+/// The runs of the key's project that a query asks for.
+pub async fn search(app: &AppState, key: &ProjectKey, search: &RunSearch) -> Result<FoundRuns> {
+    let project_id = key.project.id;
+    let asked =
+        RunQuery { project_id, query: &search.query, sort: &search.sort, me: &key.account_email, now: app.clock.now() };
+    let mut transaction = app.pool.begin().await?;
+    store::run_query::plan_for_values(&mut transaction).await?;
+    // One more than is shown tells whether there is a next page.
+    let mut found = find(&mut transaction, asked, search.after.as_ref(), i64::from(search.limit) + 1).await?;
+    transaction.commit().await?;
+
+    let has_more = found.len() > usize::from(search.limit);
+    found.truncate(search.limit.into());
+    let next = found.last().filter(|_| has_more).map(|(_, place)| place.clone());
+    let ids: Vec<RunId> = found.into_iter().map(|(id, _)| id).collect();
+    Ok(FoundRuns { runs: load(app, project_id, &ids).await?, next })
+}
+
+/// The runs that have what they are sorted by, and after the last of them those that lack it.
+async fn find(
+    connection: &mut PgConnection,
+    asked: RunQuery<'_>,
+    after: Option<&Place>,
+    limit: i64,
+) -> Result<Vec<(RunId, Place)>> {
+    let before = after.filter(|place| place.key == Key::Missing).map(|place| place.number);
+    let mut found = match before {
+        Some(_) => Vec::new(),
+        None => store::run_query::page(connection, asked, after, limit).await?,
+    };
+    let room = limit - i64::try_from(found.len()).unwrap_or(limit);
+    if room > 0 && asked.sort.field.may_be_missing() {
+        found.extend(store::run_query::missing(connection, asked, before, room).await?);
+    }
+    Ok(found)
+}
+
+async fn load(app: &AppState, project_id: ProjectId, ids: &[RunId]) -> Result<Vec<FullRun>> {
+    let mut connection = app.pool.acquire().await?;
+    let mut runs: HashMap<RunId, FullRun> = HashMap::with_capacity(ids.len());
+    for run in store::runs::load(&mut connection, project_id, ids).await? {
+        let full = FullRun {
+            run,
+            results: Vec::new(),
+            tables: Vec::new(),
+            logs: Vec::new(),
+            artifacts: Vec::new(),
+            snapshot: None,
+            notes: Vec::new(),
+        };
+        runs.insert(full.run.id, full);
+    }
+    for (id, result) in store::results::list(&mut connection, project_id, ids).await? {
+        if let Some(run) = runs.get_mut(&id) {
+            run.results.push(result);
+        }
+    }
+    for (id, snapshot) in store::snapshots::list(&mut connection, project_id, ids).await? {
+        if let Some(run) = runs.get_mut(&id) {
+            run.snapshot = Some(snapshot);
+        }
+    }
+    for (id, note) in store::notes::list(&mut connection, project_id, ids).await? {
+        if let Some(run) = runs.get_mut(&id) {
+            run.notes.push(note);
+        }
+    }
+    // In the order of the ids; a run that was deleted at this moment is left out.
+    Ok(ids.iter().filter_map(|id| runs.remove(id)).collect())
+}

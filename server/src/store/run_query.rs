@@ -1,0 +1,233 @@
+//! The runs that a query asks for, in an order, page by page.
+//!
+//! The one place where SQL is put together while the server runs: a query has any number of conditions, so no
+//! statement could be checked when the server is compiled. Two rules keep it safe. What is written into the
+//! statement by `push` is a literal of these files, chosen by a `match`; whatever anybody sent goes by `bind`.
+
+mod conditions;
+
+use sqlx::{PgConnection, Postgres, QueryBuilder};
+use time::OffsetDateTime;
+
+use crate::domain::query::{Key, KeyKind, Place, Query, Sort, SortField};
+use crate::domain::{ProjectId, RunId};
+
+/// What is asked, by whom and when.
+#[derive(Clone, Copy, Debug)]
+pub struct RunQuery<'a> {
+    /// The project whose runs are asked for.
+    pub project_id: ProjectId,
+    /// Which of them.
+    pub query: &'a Query,
+    /// In which order.
+    pub sort: &'a Sort,
+    /// The e-mail address of `author:me`.
+    pub me: &'a str,
+    /// The moment that `7d` is seen from.
+    pub now: OffsetDateTime,
+}
+
+/// A run, where it stands in the order, and what it is sorted by.
+type Row = (RunId, i32, Option<f64>, Option<OffsetDateTime>, Option<String>);
+
+/// Until its transaction ends, PostgreSQL plans each statement for the values that it comes with: how many runs a
+/// condition leaves can't be told without them. Other statements get one plan each (`database`).
+pub async fn plan_for_values(connection: &mut PgConnection) -> sqlx::Result<()> {
+    // Compiling such a statement, or starting processes for it, takes longer than running it; and a list that is gone
+    // through for each run takes forever where it is longer than PostgreSQL thought. What is given for memory lets it
+    // make a set of a million runs; it takes as much as it needs.
+    sqlx::query!(
+        "
+        SELECT set_config('plan_cache_mode', 'force_custom_plan', true) AS plan_cache_mode,
+               set_config('jit', 'off', true) AS jit,
+               set_config('max_parallel_workers_per_gather', '0', true) AS workers,
+               set_config('enable_material', 'off', true) AS enable_material,
+               set_config('work_mem', '64MB', true) AS work_mem
+        "
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(())
+}
+
+/// The first runs after a place, in their order. Those that lack what they are sorted by are left out: [`missing`]
+/// has them, and they come last.
+pub async fn page(
+    connection: &mut PgConnection,
+    asked: RunQuery<'_>,
+    after: Option<&Place>,
+    limit: i64,
+) -> sqlx::Result<Vec<(RunId, Place)>> {
+    let kind = asked.sort.field.kind();
+    let mut sql = Statement::new(asked, column(&asked.sort.field), kind);
+    sql.filter();
+    if asked.sort.field.may_be_missing() && !matches!(asked.sort.field, SortField::Metric(_)) {
+        sql.push(" AND ").push(column(&asked.sort.field)).push(" IS NOT NULL");
+    }
+    if let Some(place) = after {
+        sql.after(place);
+    }
+    sql.order();
+    sql.push(" LIMIT ").bind(limit);
+    let rows: Vec<Row> = sql.builder.build_query_as().persistent(false).fetch_all(connection).await?;
+    let found = |(id, number, count, time, text): Row| {
+        let key = match kind {
+            KeyKind::Own => Some(Key::Own),
+            KeyKind::Number => count.map(Key::Number),
+            KeyKind::Time => time.map(Key::Time),
+            KeyKind::Text => text.map(Key::Text),
+        };
+        (id, Place { key: key.unwrap_or(Key::Missing), number })
+    };
+    Ok(rows.into_iter().map(found).collect())
+}
+
+/// The first runs with a number below `before` that lack what is sorted by, the newest first.
+pub async fn missing(
+    connection: &mut PgConnection,
+    asked: RunQuery<'_>,
+    before: Option<i32>,
+    limit: i64,
+) -> sqlx::Result<Vec<(RunId, Place)>> {
+    let mut sql = Statement::of_runs(asked, "SELECT r.id, r.number FROM runs r");
+    sql.filter();
+    if let SortField::Metric(name) = &asked.sort.field {
+        sql.push(" AND NOT ").results(name).push(" AND s.number <= 'Infinity'").end();
+    } else {
+        sql.push(" AND ").push(column(&asked.sort.field)).push(" IS NULL");
+    }
+    if let Some(number) = before {
+        sql.push(" AND r.number < ").bind(number);
+    }
+    sql.push(" ORDER BY r.number DESC LIMIT ").bind(limit);
+    let rows: Vec<(RunId, i32)> = sql.builder.build_query_as().persistent(false).fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|(id, number)| (id, Place { key: Key::Missing, number })).collect())
+}
+
+/// What runs are sorted by. None of them lets a NaN through, which PostgreSQL takes for the largest number.
+const fn column(field: &SortField) -> &'static str {
+    match field {
+        SortField::Created => "r.created_at",
+        SortField::Started => "r.started_at",
+        SortField::Finished => "r.finished_at",
+        SortField::Updated => "r.updated_at",
+        SortField::Number => "r.number",
+        SortField::Duration => "r.duration_seconds",
+        SortField::Status => "r.status",
+        // A cursor has it in it.
+        SortField::Title => "left(lower(r.title), 200)",
+        SortField::Metric(_) => "s.number",
+    }
+}
+
+/// A statement that is being written.
+struct Statement<'a> {
+    builder: QueryBuilder<Postgres>,
+    asked: RunQuery<'a>,
+    /// The run's id, from the table that gives the order: so what is no part of the answer is left out first.
+    id: &'static str,
+}
+
+impl<'a> Statement<'a> {
+    /// Begins with the run's id, number, and what it is sorted by, up to the conditions.
+    fn new(asked: RunQuery<'a>, column: &'static str, kind: KeyKind) -> Self {
+        let id = if matches!(asked.sort.field, SortField::Metric(_)) { "s.run_id" } else { "r.id" };
+        let mut sql = Self { builder: QueryBuilder::new("SELECT r.id, r.number, "), asked, id };
+        match kind {
+            KeyKind::Own => sql.push("NULL::float8, NULL::timestamptz, NULL::text"),
+            KeyKind::Number => sql.push(column).push(", NULL::timestamptz, NULL::text"),
+            KeyKind::Time => sql.push("NULL::float8, ").push(column).push(", NULL::text"),
+            KeyKind::Text => sql.push("NULL::float8, NULL::timestamptz, ").push(column),
+        };
+        if let SortField::Metric(name) = &asked.sort.field {
+            // From the results, so that their index gives the order; each run once, by its first such result.
+            sql.push(" FROM results s JOIN runs r ON r.id = s.run_id WHERE s.project_id = ").project();
+            sql.push(" AND s.name_key = ").key_of(name);
+            sql.push(
+                " AND s.number <= 'Infinity'
+                  AND NOT EXISTS (
+                      SELECT FROM results e
+                      WHERE e.run_id = s.run_id AND e.position < s.position
+                        AND e.name_key = s.name_key AND e.number <= 'Infinity'
+                  ) AND r.project_id = ",
+            );
+        } else {
+            sql.push(" FROM runs r WHERE r.project_id = ");
+        }
+        sql.project();
+        sql
+    }
+
+    fn of_runs(asked: RunQuery<'a>, select: &'static str) -> Self {
+        let mut sql = Self { builder: QueryBuilder::new(select), asked, id: "r.id" };
+        sql.push(" WHERE r.project_id = ").project();
+        sql
+    }
+
+    /// Writes a literal of these files.
+    fn push(&mut self, sql: &'static str) -> &mut Self {
+        self.builder.push(sql);
+        self
+    }
+
+    /// Writes a place for a value that is sent apart.
+    fn bind<'t, T: sqlx::Encode<'t, Postgres> + sqlx::Type<Postgres>>(&mut self, value: T) -> &mut Self {
+        self.builder.push_bind(value);
+        self
+    }
+
+    fn project(&mut self) -> &mut Self {
+        let project_id = self.asked.project_id;
+        self.bind(project_id)
+    }
+
+    /// The key that the database keeps of a name. Two names in 2^64 have the same.
+    fn key_of(&mut self, name: &str) -> &mut Self {
+        self.push("hashtextextended(").bind(name).push(", 0)")
+    }
+
+    fn filter(&mut self) {
+        self.push(" AND r.deleted_at IS NULL");
+        let query = self.asked.query;
+        if let Some(expr) = &query.expr {
+            self.push(" AND ").expr(expr);
+        }
+    }
+
+    fn after(&mut self, place: &Place) {
+        let Sort { field, is_descending } = self.asked.sort;
+        let compare = if *is_descending { " < (" } else { " > (" };
+        if place.key == Key::Own {
+            let compare = if *is_descending { " AND r.number < " } else { " AND r.number > " };
+            self.push(compare).bind(place.number);
+            return;
+        }
+        if matches!(field, SortField::Metric(_)) {
+            // The comparison below is of two tables and can't be asked of the index of one.
+            let bound = if *is_descending { " AND s.number <= " } else { " AND s.number >= " };
+            self.push(bound).key(&place.key);
+        }
+        self.push(" AND (").push(column(field)).push(", r.number)").push(compare).key(&place.key);
+        self.push(", ").bind(place.number).push(")");
+    }
+
+    fn key(&mut self, key: &Key) -> &mut Self {
+        match key {
+            Key::Number(number) => self.bind(*number),
+            Key::Time(time) => self.bind(*time),
+            Key::Text(text) => self.bind(text.as_str()),
+            // They have places of their own.
+            Key::Own | Key::Missing => self.push("NULL"),
+        }
+    }
+
+    fn order(&mut self) {
+        let Sort { field, is_descending } = self.asked.sort;
+        let direction = if *is_descending { " DESC" } else { " ASC" };
+        self.push(" ORDER BY ");
+        if *field != SortField::Number {
+            self.push(column(field)).push(direction).push(", ");
+        }
+        self.push("r.number").push(direction);
+    }
+}
