@@ -5,11 +5,24 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::artifacts::ArtifactsArgs;
+use crate::commands::checkout::CheckoutArgs;
 use crate::commands::completions::CompletionsArgs;
+use crate::commands::delete::DeleteArgs;
+use crate::commands::diff::DiffArgs;
 use crate::commands::doctor::DoctorArgs;
+use crate::commands::download::DownloadArgs;
+use crate::commands::export::ExportArgs;
 use crate::commands::logout::LogoutArgs;
+use crate::commands::logs::LogsArgs;
 use crate::commands::man::ManArgs;
+use crate::commands::note::NoteArgs;
+use crate::commands::open::OpenArgs;
+use crate::commands::restore::RestoreArgs;
+use crate::commands::runs::RunsArgs;
 use crate::commands::scaffold::ScaffoldArgs;
+use crate::commands::show::ShowArgs;
+use crate::commands::tag::TagArgs;
 use crate::error::Error;
 use crate::{printer, version};
 
@@ -22,6 +35,10 @@ pub const NO_COMMAND: &str = "No command provided. Use `otrace run --intent ... 
 #[command(after_help = "Settings: TRACE_API_URL, TRACE_API_KEY, TRACE_PROJECT_ID and \
     TRACE_PROJECT_NAME, from the environment or from .env in the workspace; TRACE_KEEP_LOCAL, from the environment.")]
 pub struct Cli {
+    /// Print data, warnings and errors only
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+
     /// The command to run.
     #[command(subcommand)]
     pub command: Command,
@@ -42,6 +59,32 @@ pub enum Command {
     Sync,
     /// Show which of this workspace's runs the server lacks something of
     Status(StatusArgs),
+    /// List the project's runs
+    Runs(RunsArgs),
+    /// Show one run, from why it was run to what came of it
+    Show(ShowArgs),
+    /// List the files that are kept with a run
+    Artifacts(ArtifactsArgs),
+    /// Download files that are kept with a run
+    Download(DownloadArgs),
+    /// Print what a run printed
+    Logs(LogsArgs),
+    /// Show what changed between two runs
+    Diff(DiffArgs),
+    /// Write a note on a run
+    Note(NoteArgs),
+    /// Add tags to a run and take others away
+    Tag(TagArgs),
+    /// Open a run's page in the browser
+    Open(OpenArgs),
+    /// Delete runs
+    Delete(DeleteArgs),
+    /// Bring deleted runs back
+    Restore(RestoreArgs),
+    /// Get the state that a run ran on back, into a folder of its own
+    Checkout(CheckoutArgs),
+    /// Pack this workspace into one file, to go on with it on another machine
+    Export(ExportArgs),
     /// Forget a saved login, and revoke its API key where `otrace login` had it made
     Logout(LogoutArgs),
     /// Check the server, the key, the clock, git and the disk, and say what to do
@@ -227,9 +270,10 @@ pub fn explain(refusal: &clap::Error) -> ExitCode {
     }
 }
 
-/// Whether the command line is one of `otrace run`. No option comes before it.
+/// Whether the command line is one of `otrace run`. Only one option may come before it.
 fn is_for_run() -> bool {
-    std::env::args_os().nth(1).is_some_and(|command| command == "run")
+    let mut words = std::env::args_os().skip(1);
+    words.find(|word| word != "-q" && word != "--quiet").is_some_and(|command| command == "run")
 }
 
 /// Whether what is not understood is no option: then it is a command without the `--` before it.

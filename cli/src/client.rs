@@ -8,8 +8,10 @@
 pub mod backoff;
 pub mod contents;
 mod device;
+mod editing;
 mod live;
 pub mod probe;
+pub mod reading;
 mod retry_after;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +20,7 @@ use std::time::Duration;
 
 use otrace_wire::identity::WhoamiProject;
 use otrace_wire::version::{self, Version};
-use otrace_wire::{ApiError, CreateRun, Run, RunDetails, RunOutcome, Whoami, WorkspaceSync, paths};
+use otrace_wire::{ApiError, CreateRun, Run, RunDetails, RunOutcome, WorkspaceSync, paths};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Request, RequestBuilder, Response, StatusCode};
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -154,11 +156,6 @@ impl Client {
     pub fn run_token(&self) -> Option<String> {
         let authorization = self.run_token.as_ref()?.authorization.to_str().ok()?;
         authorization.strip_prefix("Bearer ").map(str::to_owned)
-    }
-
-    /// Who the key belongs to.
-    pub async fn whoami(&self) -> Result<Whoami> {
-        self.call(self.request(Method::GET, paths::WHOAMI)).await
     }
 
     /// Says which workspace speaks.

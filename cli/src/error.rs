@@ -14,12 +14,13 @@ pub struct Error {
     hint: Option<String>,
     is_unreachable: bool,
     is_unsent: bool,
+    is_absent: bool,
 }
 
 impl Error {
     /// A failure, said in words that a person can act on.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, is_unreachable: false, is_unsent: false }
+        Self { message: message.into(), hint: None, is_unreachable: false, is_unsent: false, is_absent: false }
     }
 
     /// Adds a sentence that says what to do.
@@ -48,6 +49,17 @@ impl Error {
     /// Whether the server can know nothing of the request.
     pub fn is_unsent(&self) -> bool {
         self.is_unsent
+    }
+
+    /// Marks a failure that says that the server does not have what was asked for.
+    pub fn absent(mut self) -> Self {
+        self.is_absent = true;
+        self
+    }
+
+    /// Whether the server does not have it.
+    pub fn is_absent(&self) -> bool {
+        self.is_absent
     }
 
     /// Puts what was being done in front of what went wrong.

@@ -11,13 +11,16 @@ use clap::Parser as _;
 mod args;
 mod browser;
 mod capture;
+mod checkout;
 mod child;
 mod client;
 mod clock;
 mod commands;
+mod compare;
 mod declared_files;
 mod env_file;
 mod error;
+mod export;
 mod log_tee;
 mod outputs;
 mod printer;
@@ -46,6 +49,9 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(refusal) => return args::explain(&refusal),
     };
+    if cli.quiet {
+        printer::be_quiet();
+    }
     match start(cli) {
         Ok(code) => code,
         Err(error) => {

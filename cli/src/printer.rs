@@ -2,32 +2,101 @@
 //!
 //! What a command is asked for goes to standard output; warnings and errors go to standard error,
 //! each on one line that starts with `otrace:`. Colours are left out where nobody would see them
-//! (anstream looks at the terminal, `NO_COLOR` and the like).
+//! (anstream looks at the terminal, `NO_COLOR` and the like). Whatever comes from servers and files is
+//! [`clean`]ed on its way: [`raw`] is for bytes that are data, [`table`] for tables, [`human`] for how times
+//! and the like are written.
 
+pub mod human;
 pub mod progress;
+pub mod raw;
+pub mod table;
+mod terminal_text;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::fmt::Display;
-use std::io::Write as _;
-use std::sync::{Mutex, PoisonError};
+use std::fmt::{Display, Write as _};
+use std::io::{self, ErrorKind, Write as _};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anstyle::{AnsiColor, Style};
+use serde::Serialize;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default();
+/// As everything else.
+pub const PLAIN: Style = Style::new();
+/// Titles.
+pub const STRONG: Style = Style::new().bold();
+/// What matters less.
+pub const FAINT: Style = Style::new().dimmed();
+/// What went well, and what was added.
+pub const GOOD: Style = AnsiColor::Green.on_default();
+/// What went wrong, and what was removed.
+pub const BAD: Style = AnsiColor::Red.on_default();
+/// What goes on.
+pub const BUSY: Style = AnsiColor::Cyan.on_default();
+
+/// Whether only data, warnings and errors are wanted.
+static IS_QUIET: AtomicBool = AtomicBool::new(false);
+/// Why something that was asked for could not be written.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// From now on prints data, warnings and errors only.
+pub fn be_quiet() {
+    IS_QUIET.store(true, Ordering::Relaxed);
+}
+
+/// Whether only these are wanted.
+fn is_quiet() -> bool {
+    IS_QUIET.load(Ordering::Relaxed)
+}
 
 /// Prints one line, or several, that the command was asked for.
 ///
 /// A reader that has gone away (`otrace whoami | head -0`) is no reason to fail.
 pub fn line(text: impl Display) {
+    put(&clean(&text.to_string()));
+}
+
+/// Prints one line that the command was asked for, in pieces, each with its look.
+pub fn painted(pieces: &[(Style, &str)]) {
+    let mut text = String::new();
+    for (style, piece) in pieces {
+        let _ = write!(text, "{style}{}{style:#}", clean(piece));
+    }
+    put(&text);
+}
+
+/// Prints a value as JSON, on one line. What would steer a terminal is written as escapes, so that the data
+/// stay what they are.
+pub fn json(value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string(value)
+        .map_err(|error| Error::new(format!("could not write the answer as JSON: {error}")))?;
+    put(&escaped(&text));
+    Ok(())
+}
+
+/// How a command ends that has printed what it was asked for: badly, where not all of it could be written,
+/// as to a full disk.
+pub fn done() -> Result<ExitCode> {
+    match UNWRITTEN.get() {
+        Some(reason) => Err(Error::new(format!("could not write to standard output: {reason}"))),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Says something on standard error that is neither data nor a warning, such as how much was done.
+pub fn note(text: impl Display) {
+    if is_quiet() {
+        return;
+    }
     let text = text.to_string();
     progress::beside(|| {
-        let mut stdout = anstream::stdout().lock();
-        let _ = writeln!(stdout, "{}", without_controls(&text));
-        let _ = stdout.flush();
+        let _ = writeln!(anstream::stderr(), "{}", clean(&text));
     });
 }
 
@@ -77,16 +146,56 @@ pub fn bytes(count: u64) -> String {
     if unit == 0 { format!("{count} bytes") } else { format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit]) }
 }
 
-/// Names and messages come from servers and files: none of them may steer the terminal.
-fn without_controls(text: &str) -> Cow<'_, str> {
-    let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
+/// Names and messages come from servers and files: none of them may steer the terminal, or be read in
+/// another order than it is written.
+pub fn clean(text: &str) -> Cow<'_, str> {
     if text.contains(steers) { Cow::Owned(text.replace(steers, "\u{fffd}")) } else { Cow::Borrowed(text) }
+}
+
+/// Whether a character does something to the terminal or the characters around it. Lines and tabs are fine.
+fn steers(c: char) -> bool {
+    let turns_text_around =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    (c.is_control() && c != '\n' && c != '\t') || turns_text_around
+}
+
+fn escaped(json: &str) -> Cow<'_, str> {
+    if !json.contains(steers) {
+        return Cow::Borrowed(json);
+    }
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        // Such characters stand in strings only, and none of them is beyond U+FFFF.
+        if steers(c) {
+            let _ = write!(text, "\\u{:04x}", u32::from(c));
+        } else {
+            text.push(c);
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// Writes a line that is harmless to standard output.
+fn put(text: &str) {
+    progress::beside(|| {
+        let mut stdout = anstream::stdout().lock();
+        remember(writeln!(stdout, "{text}").and_then(|()| stdout.flush()));
+    });
+}
+
+/// A reader that has gone away has had enough. Anything else is told in the end.
+fn remember(written: io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        let _ = UNWRITTEN.set(error.to_string());
+    }
 }
 
 /// Scripts and agents read errors line by line: one error is one line.
 fn on_one_line(text: &str) -> String {
     let words: Vec<_> = text.split(['\n', '\r']).map(str::trim).filter(|s| !s.is_empty()).collect();
-    without_controls(&words.join(" ")).into_owned()
+    clean(&words.join(" ")).into_owned()
 }
 
 #[cfg(test)]
@@ -95,7 +204,17 @@ mod tests {
 
     #[test]
     fn escape_sequences_do_not_reach_the_terminal() {
-        assert_eq!(without_controls("a\x1b[31mb\n\tc"), "a\u{fffd}[31mb\n\tc");
+        assert_eq!(clean("a\x1b[31mb\n\tc"), "a\u{fffd}[31mb\n\tc");
+        assert_eq!(clean("\u{9b}2J"), "\u{fffd}2J");
+        assert_eq!(clean("learn\u{202e}gpj"), "learn\u{fffd}gpj");
+    }
+
+    #[test]
+    fn json_stays_the_same_data_without_steering() {
+        let json = serde_json::to_string("a\u{9b}2J \u{202e} \x1b é").expect("JSON");
+        let told = escaped(&json);
+        assert!(!told.contains(steers) && told.contains('é'), "{told}");
+        assert_eq!(serde_json::from_str::<String>(&told).expect("JSON"), "a\u{9b}2J \u{202e} \x1b é");
     }
 
     #[test]

@@ -189,7 +189,7 @@ pub(super) fn in_background(root: &Path) -> Command {
 }
 
 /// Git, to be asked something; dropped, it ends.
-pub(super) fn asking(root: &Path) -> AsyncCommand {
+pub(crate) fn asking(root: &Path) -> AsyncCommand {
     let mut command = Command::new("git");
     harmless(&mut command, root);
     let mut command = AsyncCommand::from(command);

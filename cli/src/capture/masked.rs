@@ -34,7 +34,7 @@ pub fn copy(source: &Path, target: PathBuf, masking: Masking<'_>) -> io::Result<
         private_files::folders(folder)?;
     }
     let mut copy = private_files::file(&target)?;
-    let (measure, is_masked) = pass(File::open(source)?, &mut copy, masking)?;
+    let (measure, is_masked) = pass(File::open(source)?, &mut copy, masking, false)?;
     Ok(Masked { file: measure.of_file(target), is_masked })
 }
 
@@ -45,7 +45,7 @@ pub fn in_place(path: PathBuf, masking: Masking<'_>) -> io::Result<Masked> {
     };
     // Most files have none, and need not be written a second time.
     let trial = masker.on_trial();
-    let (measure, has_secrets) = pass(File::open(&path)?, &mut io::sink(), Some((&trial, surface.clone())))?;
+    let (measure, has_secrets) = pass(File::open(&path)?, &mut io::sink(), Some((&trial, surface.clone())), false)?;
     if !has_secrets {
         return Ok(Masked { file: measure.of_file(path), is_masked: false });
     }
@@ -54,7 +54,7 @@ pub fn in_place(path: PathBuf, masking: Masking<'_>) -> io::Result<Masked> {
     let new_path = PathBuf::from(new_path);
     let replace = || {
         let mut new = private_files::file(&new_path)?;
-        let (measure, _) = pass(File::open(&path)?, &mut new, Some((masker, surface)))?;
+        let (measure, _) = pass(File::open(&path)?, &mut new, Some((masker, surface)), false)?;
         fs::rename(&new_path, &path)?;
         Ok(measure)
     };
@@ -63,11 +63,17 @@ pub fn in_place(path: PathBuf, masking: Masking<'_>) -> io::Result<Masked> {
     Ok(Masked { file: measure.of_file(path), is_masked: true })
 }
 
-/// Passes a file on, tells what arrives, and whether a secret was masked in it.
-pub fn pass(mut from: impl Read, to: &mut impl Write, masking: Masking<'_>) -> io::Result<(Measure, bool)> {
+/// Passes a file on, tells what arrives, and whether a secret was masked in it. One that `may_be_binary` and is,
+/// by its beginning, passes as it is.
+pub fn pass(
+    mut from: impl Read,
+    to: &mut impl Write,
+    masking: Masking<'_>,
+    may_be_binary: bool,
+) -> io::Result<(Measure, bool)> {
     let mut start = Vec::with_capacity(START);
     from.by_ref().take(START as u64).read_to_end(&mut start)?;
-    let masking = masking.filter(|_| !start.contains(&0));
+    let masking = masking.filter(|_| !(may_be_binary && start.contains(&0)));
     let mut stream = masking.map(|(masker, surface)| masker.stream(surface));
     let (mut measure, mut out) = (Measure::default(), Vec::new());
     let mut from = start.as_slice().chain(from);
@@ -136,11 +142,18 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_secrets_and_one_that_is_no_text_stay_as_they_are() {
+    fn a_file_without_secrets_stays_as_it_is_and_a_nul_hides_none_unless_the_file_may_be_binary() {
         let harmless = "lr: 0.1\n".repeat(1000).into_bytes();
         assert_eq!(trial(&harmless), (harmless, false, vec![]));
         let binary = format!("\0{SECRET}").into_bytes();
-        assert_eq!(trial(&binary), (binary, false, vec![]));
+        // Such as a log that was cut while it was written.
+        let (kept, is_masked, _) = trial(&binary);
+        assert!(is_masked && !kept.ends_with(SECRET.as_bytes()), "{kept:?}");
+        let folder = tempfile::tempdir().expect("a folder");
+        let (masker, mut passed) = (Masker::of(&Workspace::at(folder.path())).expect("a masker"), Vec::new());
+        let masking = Some((&masker, Surface::Stdout));
+        pass(binary.as_slice(), &mut passed, masking, true).expect("passed");
+        assert_eq!(passed, binary);
         assert_eq!(trial(b""), (Vec::new(), false, vec![]));
     }
 }

@@ -243,7 +243,7 @@ fn keep(seen: &Seen, contents: &Path, masker: Option<&Masker>) -> io::Result<Opt
     // Never more than the file had: one that grows would be read without end.
     let from = (&mut file).take(seen.mark.size + 1);
     let masking = masker.map(|masker| (masker, Surface::File(seen.path.clone())));
-    let (measure, is_masked) = masked::pass(from, copy.as_file_mut(), masking)?;
+    let (measure, is_masked) = masked::pass(from, copy.as_file_mut(), masking, true)?;
     if Mark::of(&file.metadata()?) != seen.mark {
         return Ok(None);
     }

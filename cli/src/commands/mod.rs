@@ -1,16 +1,30 @@
 //! One module for each command.
 
+pub mod artifacts;
+mod changing;
+pub mod checkout;
 pub mod completions;
+pub mod delete;
 mod device_login;
+pub mod diff;
 pub mod doctor;
+pub mod download;
+pub mod export;
 mod init;
 mod login;
 pub mod logout;
+pub mod logs;
 pub mod man;
+pub mod note;
+pub mod open;
+pub mod restore;
 mod run;
+pub mod runs;
 pub mod scaffold;
+pub mod show;
 mod status;
 mod sync;
+pub mod tag;
 mod whoami;
 
 use std::process::ExitCode;
@@ -30,6 +44,19 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Run(args) => return run::run(&args).await,
         Command::Sync => sync::run().await?,
         Command::Status(args) => status::run(&args)?,
+        Command::Runs(args) => return runs::run(&args).await,
+        Command::Show(args) => return show::run(&args).await,
+        Command::Artifacts(args) => return artifacts::run(&args).await,
+        Command::Download(args) => return download::run(&args).await,
+        Command::Logs(args) => return logs::run(&args).await,
+        Command::Diff(args) => return diff::run(&args).await,
+        Command::Note(args) => return note::run(&args).await,
+        Command::Tag(args) => return tag::run(&args).await,
+        Command::Open(args) => return open::run(&args).await,
+        Command::Delete(args) => return delete::run(&args).await,
+        Command::Restore(args) => return restore::run(&args).await,
+        Command::Checkout(args) => checkout::run(&args).await?,
+        Command::Export(args) => export::run(&args).await?,
         Command::Logout(args) => logout::run(&args).await?,
         Command::Doctor(args) => return doctor::run(&args).await,
         Command::Scaffold(args) => scaffold::run(&args)?,

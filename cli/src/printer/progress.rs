@@ -15,7 +15,8 @@ const BYTES_MIN: u64 = 8 * 1024 * 1024;
 const SHOWN_AFTER: Duration = Duration::from_secs(1);
 /// How often it is drawn at least, so that a transfer that has come to a stop is seen to.
 const DRAWN_EACH: Duration = Duration::from_millis(250);
-const LOOK: &str = "Sending [{bar:30}] {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
+/// How it looks, after a word for what is done.
+const LOOK: &str = "[{bar:30}] {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
 
 /// The bar that is on the terminal now, so that what else is printed comes above it.
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
@@ -44,13 +45,22 @@ impl Progress {
         Self::default()
     }
 
-    /// Of so many bytes. It is shown if that takes a while, and if there is a terminal.
+    /// Of so many bytes to send. It is shown if that takes a while, and if there is a terminal.
     pub fn of(bytes: u64) -> Self {
-        if bytes < BYTES_MIN || !stderr().is_terminal() {
+        Self::doing("Sending", bytes)
+    }
+
+    /// Of so many bytes to receive.
+    pub fn receiving(bytes: u64) -> Self {
+        Self::doing("Receiving", bytes)
+    }
+
+    fn doing(what: &str, bytes: u64) -> Self {
+        if bytes < BYTES_MIN || super::is_quiet() || !stderr().is_terminal() {
             return Self::hidden();
         }
         let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::hidden());
-        if let Ok(style) = ProgressStyle::with_template(LOOK) {
+        if let Ok(style) = ProgressStyle::with_template(&format!("{what} {LOOK}")) {
             bar.set_style(style.progress_chars("=> "));
         }
         let (goes_on, over) = mpsc::channel();

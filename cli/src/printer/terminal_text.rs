@@ -99,7 +99,7 @@ impl TerminalText {
             }
             Place::Begun => begun(c),
             Place::OneMore => ended_unless(c == ESC, Place::Begun),
-            Place::Csi(parameters) => self.in_csi(parameters, c, shown),
+            Place::Csi(parameters) => self.in_csi(&parameters, c, shown),
             Place::Told => match c {
                 ESC => Place::ToldEnds,
                 _ => ended_unless(c != '\x07', Place::Told),
@@ -111,14 +111,14 @@ impl TerminalText {
         }
     }
 
-    fn in_csi(&mut self, parameters: String, c: char, shown: &mut String) -> Place {
+    fn in_csi(&mut self, parameters: &str, c: char, shown: &mut String) -> Place {
         if c == ESC {
             return Place::Begun;
         }
         if ('\x20'..='\x3f').contains(&c) && parameters.len() < SEQUENCE_MAX {
             return Place::Csi(format!("{parameters}{c}"));
         }
-        self.end_csi(&parameters, c, shown);
+        self.end_csi(parameters, c, shown);
         Place::Outside
     }
 

@@ -146,7 +146,16 @@ impl Entry {
 
     /// How it started; nothing, if it has not.
     pub fn started(&self) -> Result<Option<Started>> {
-        files::read(&self.folder, STARTED)
+        let started: Option<Started> = files::read(&self.folder, STARTED)?;
+        // It becomes a part of paths. One that leads elsewhere is none of ours.
+        let is_name =
+            |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        match &started {
+            Some(started) if !is_name(&started.name) => {
+                Err(Error::new(format!("{} is damaged", self.folder.join(STARTED).display())))
+            }
+            _ => Ok(started),
+        }
     }
 
     /// What the server made of it later; nothing, if it had it from the beginning or still has not.

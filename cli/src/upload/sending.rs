@@ -15,6 +15,9 @@ use crate::client::contents::Piece;
 use crate::error::{Error, Result};
 use crate::printer::progress::Progress;
 
+/// So many are announced at once: the server copies and reads them before it answers.
+const ARRIVED_AT_ONCE: usize = 8;
+
 /// A content to be sent.
 pub(super) struct Unit {
     /// Its bytes.
@@ -90,7 +93,7 @@ impl<'a> Sending<'a> {
         let pieces: Vec<Piece> = jobs.iter().flat_map(Job::pieces).cloned().collect();
         let mut left: BTreeSet<_> = self.round(jobs).await.into_iter().map(|piece| piece.digest).collect();
         let arrived: Vec<_> = pieces.iter().filter(|piece| !left.contains(&piece.digest)).map(offered).collect();
-        for arrived in arrived.chunks(LACKING_MAX) {
+        for arrived in arrived.chunks(ARRIVED_AT_ONCE) {
             match self.client.arrived(arrived.to_vec()).await {
                 Ok(answer) => left.extend(answer.lacking.into_iter().map(|content| content.hash)),
                 Err(error) => {

@@ -4,9 +4,15 @@
 //! its own and nothing of this machine's settings. [`sync_harness`] adds networks that can be cut,
 //! [`terminal`] opens real terminals.
 
+mod changing;
+mod checkout;
+mod checkout_hostile;
 mod completions;
+mod diff;
 mod doctor;
+mod download;
 mod errors;
+mod export;
 mod faults;
 mod init;
 mod live_logs;
@@ -14,14 +20,17 @@ mod login;
 mod login_browser;
 mod login_servers;
 mod logout;
+mod logs;
 mod offline;
 mod run;
 mod run_capture;
 mod run_git;
 mod run_spec;
 mod run_token;
+mod runs;
 mod scaffold;
 mod secrets;
+mod show;
 mod signals;
 mod snapshot;
 mod spool_bound;

@@ -120,29 +120,29 @@ fn hex_digest(content: &[u8]) -> String {
     Sha256::digest(content).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
-/// Makes runs, until the server does not answer any more.
+/// Makes runs, over and over: what is not acknowledged, such as by a server that is busy, is nobody's loss.
 async fn write(api: Api, ledger: Arc<Ledger>) {
     let acknowledged = |what| ledger.send_modify(|ledger| ledger.push(what));
     loop {
         let run = Uuid::now_v7();
         let new = json!({"id": run, "intent": "i", "setup": "s", "command": "c"});
         if api.try_post("/v1/runs", &new).await.is_none_or(|(status, _)| status != 200) {
-            return;
+            continue;
         }
         acknowledged(Acknowledged::Run(run));
         if !api.try_send("POST", &format!("/v1/runs/{run}/logs/stdout?offset=0"), printed_by(run)).await {
-            return;
+            continue;
         }
         acknowledged(Acknowledged::Log(run));
         let content = content_of(run);
         if !api.try_send("PUT", &format!("/v1/contents/{}", hex_digest(&content)), content).await {
-            return;
+            continue;
         }
         acknowledged(Acknowledged::Content(run));
         let points =
             json!({"batches": [{"source": "m", "first": 0, "points": [{"name": "loss", "step": 7, "value": 0.5}]}]});
         if api.try_post(&format!("/v1/runs/{run}/series"), &points).await.is_none_or(|(status, _)| status != 200) {
-            return;
+            continue;
         }
         acknowledged(Acknowledged::Series(run));
     }

@@ -1,0 +1,47 @@
+//! `otrace open`: a run's page, or the project's, in the browser.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::args::CredentialArgs;
+use crate::browser;
+use crate::client::Client;
+use crate::commands::load_settings;
+use crate::error::Result;
+use crate::printer;
+use crate::workspace::Workspace;
+
+/// `otrace open`.
+#[derive(Debug, Args)]
+pub struct OpenArgs {
+    /// Which server, and with which key.
+    #[command(flatten)]
+    pub credentials: CredentialArgs,
+
+    /// The run, such as exp042 [default: the project's list of runs]
+    #[arg(value_name = "EXP_ID")]
+    pub experiment: Option<String>,
+}
+
+/// Prints the page's address, and opens it where there is a browser.
+pub async fn run(args: &OpenArgs) -> Result<ExitCode> {
+    let settings = load_settings(&args.credentials, &Workspace::current()?)?;
+    let client = Client::new(&settings)?;
+    let project = client.whoami().await?.project;
+    let slug = if is_slug(&project.slug) { project.slug.as_str() } else { "current" };
+    let mut page = format!("{}/projects/{slug}/runs", settings.api_url);
+    if let Some(experiment) = &args.experiment {
+        page = format!("{page}/{}", client.run(experiment).await?.experiment_id);
+    }
+    printer::line(&page);
+    if !browser::is_page_of(&page, &settings.api_url) || !browser::open(&page) {
+        printer::note("There is no browser to open here: open the address above.");
+    }
+    printer::done()
+}
+
+/// A server could send us to another page of its own by it, but to none of another server.
+fn is_slug(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
