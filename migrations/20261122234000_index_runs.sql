@@ -20,28 +20,41 @@ CREATE TABLE run_words (
     FOREIGN KEY (run_id, project_id) REFERENCES runs (id, project_id) ON DELETE CASCADE
 );
 
--- A trigger, so that no way to write a run forgets it, the former version of the server included.
-CREATE FUNCTION write_run_words() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION words_of_run(run runs) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT setweight(words_of(run.title), 'A') || setweight(words_of(run.intent), 'B')
+        || setweight(words_of(run.setup), 'C') || setweight(words_of(run.command), 'D')
+$$;
+
+-- Triggers, so that no way to write a run forgets it, the former version of the server included. Runs that are created
+-- together get their words together.
+CREATE FUNCTION write_words_of_new_runs() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO run_words (run_id, project_id, words, tag_words)
-    VALUES (
-        NEW.id,
-        NEW.project_id,
-        setweight(words_of(NEW.title), 'A') || setweight(words_of(NEW.intent), 'B')
-            || setweight(words_of(NEW.setup), 'C') || setweight(words_of(NEW.command), 'D'),
-        words_of(array_to_string(NEW.tags, ' '))
-    )
+    SELECT run.id, run.project_id, words_of_run(run), words_of(array_to_string(run.tags, ' ')) FROM new_runs AS run;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER new_runs_have_words
+    AFTER INSERT ON runs
+    REFERENCING NEW TABLE AS new_runs
+    FOR EACH STATEMENT EXECUTE FUNCTION write_words_of_new_runs();
+
+CREATE FUNCTION write_words_of_changed_run() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO run_words (run_id, project_id, words, tag_words)
+    VALUES (NEW.id, NEW.project_id, words_of_run(NEW), words_of(array_to_string(NEW.tags, ' ')))
     ON CONFLICT (run_id) DO UPDATE
     SET words = EXCLUDED.words, tag_words = EXCLUDED.tag_words;
     RETURN NULL;
 END
 $$;
 
-CREATE TRIGGER runs_have_words
-    AFTER INSERT OR UPDATE OF title, intent, setup, command, tags ON runs
-    FOR EACH ROW EXECUTE FUNCTION write_run_words();
+CREATE TRIGGER changed_runs_have_words
+    AFTER UPDATE OF title, intent, setup, command, tags ON runs
+    FOR EACH ROW EXECUTE FUNCTION write_words_of_changed_run();
 
--- The trigger does it for the runs that are here.
+-- The second does it for the runs that are here.
 UPDATE runs SET tags = tags;
 
 -- New entries wait in a list that every search goes through: a short one.
