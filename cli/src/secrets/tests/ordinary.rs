@@ -88,7 +88,7 @@ fn line(dice: &mut Dice) -> String {
         14 => format!("docker.io/library/python@sha256:{}", dice.text(HEX, 64)),
         15 => format!("integrity sha512-{}==", dice.text(BASE64, 86)),
         16 => format!(
-            "{{ url = \"https://files.pythonhosted.org/packages/{}/{}/{}/numpy.whl\" }}",
+            "{{ url = \"https://packages.example.org/files/{}/{}/{}/numpy.whl\" }}",
             dice.text(HEX, 2),
             dice.text(HEX, 2),
             dice.text(HEX, 60)
