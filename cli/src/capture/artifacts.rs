@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::capture::expected::{Declared, Found};
+use crate::capture::large::Arrived;
 use crate::capture::masked;
 use crate::capture::stored::{self, StoredFile};
 use crate::secrets::{Masker, Surface};
@@ -41,11 +42,21 @@ pub struct Kept {
 
 impl Kept {
     /// Copies what was found into `folder`, and reads what can be read from outputs.
-    /// Secrets in configs and logs are masked. Artifacts are the run's results, and stay as they are.
-    pub fn keep(workspace: &Workspace, folder: &Path, found: Found, masker: Option<&Masker>) -> Self {
+    /// Secrets in configs and logs are masked. Artifacts are the run's results, and stay as they are; those that
+    /// have `arrived` at the server already need no copy.
+    pub fn keep(
+        workspace: &Workspace,
+        folder: &Path,
+        found: Found,
+        arrived: &Arrived,
+        masker: Option<&Masker>,
+    ) -> Self {
         let mut kept = Self { missing: found.missing, ..Self::default() };
         for (path, declared) in found.files {
-            kept.add(workspace, folder, &path, declared, masker);
+            match arrived.get(&path).filter(|_| declared == Declared::Artifact) {
+                Some(file) => kept.add_arrived(&path, workspace.relative(&path), file),
+                None => kept.add(workspace, folder, &path, declared, masker),
+            }
         }
         kept
     }
@@ -65,7 +76,7 @@ impl Kept {
     fn add(&mut self, workspace: &Workspace, folder: &Path, path: &Path, declared: Declared, masker: Option<&Masker>) {
         let original = workspace.relative(path);
         if declared == Declared::Reference {
-            return self.refer_to(path, original);
+            return self.add_unstored(path, original);
         }
         let target = folder.join(declared_folder(declared)).join(place(Path::new(&original)));
         let copy = match copy(path, target, &original, declared, masker) {
@@ -96,14 +107,23 @@ impl Kept {
         self.copies.push(copy);
     }
 
+    /// Records a file whose content the server has. It is too large to be read for more than its beginning.
+    fn add_arrived(&mut self, path: &Path, original: String, file: &StoredFile) {
+        self.evidence.extend(evidence(path, &original, kind_of(path, Declared::Artifact)));
+        self.refer_to(path, original, file);
+    }
+
     /// Records a file that stays where it is.
-    fn refer_to(&mut self, path: &Path, original: String) {
+    fn refer_to(&mut self, path: &Path, original: String, file: &StoredFile) {
+        let kind = kind_of(path, Declared::Reference);
+        self.observed.push(json!({"original_path": original, "type": kind, "size_bytes": file.size}));
+        self.artifacts.push(artifact(path, original, kind, file));
+    }
+
+    /// Records a file whose content is not to be stored.
+    fn add_unstored(&mut self, path: &Path, original: String) {
         match stored::measure(path.to_path_buf()) {
-            Ok(file) => {
-                let kind = kind_of(path, Declared::Reference);
-                self.observed.push(json!({"original_path": original, "type": kind, "size_bytes": file.size}));
-                self.artifacts.push(artifact(path, original, kind, &file));
-            }
+            Ok(file) => self.refer_to(path, original, &file),
             Err(error) => {
                 printer::warning(format_args!("could not read {original}: {error}"));
                 self.missing.push(json!({"path": original, "type": Declared::Reference.as_str()}));

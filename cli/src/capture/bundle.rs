@@ -59,17 +59,21 @@ pub fn make(root: &Path, commit: &str, branch: Option<&str>, folder: &Path) -> B
     if unpushed.count == 0 {
         return Bundle::NotNeeded;
     }
-    if unpushed.boundary.is_empty() && is_shallow(root) {
-        return Bundle::LeftOut("the repository is a shallow clone");
-    }
-    if unpushed.boundary.len() > BOUNDARY_MAX || size_on_disk(root, commit).is_some_and(|size| size > BUNDLE_MAX) {
+    if unpushed.boundary.len() > BOUNDARY_MAX {
         return Bundle::LeftOut("they are larger than 100 MiB");
     }
     let header = header(commit, branch, &unpushed.boundary);
     let path = place(folder, commit, &header);
     let is_whole = unpushed.boundary.is_empty();
+    // Before anything else is asked: most runs are on the commit of the one before.
     if let Ok(file) = stored::measure(path.clone()) {
         return Bundle::Made { file, is_whole };
+    }
+    if is_whole && is_shallow(root) {
+        return Bundle::LeftOut("the repository is a shallow clone");
+    }
+    if size_on_disk(root, commit).is_some_and(|size| size > BUNDLE_MAX) {
+        return Bundle::LeftOut("they are larger than 100 MiB");
     }
     match write(root, commit, &unpushed.boundary, &header, &path) {
         Ok(Some(file)) => Bundle::Made { file, is_whole },

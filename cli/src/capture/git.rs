@@ -31,10 +31,23 @@ pub struct GitFacts {
     pub dirty: bool,
     /// The folder that the repository begins at.
     pub top: Option<PathBuf>,
+    /// What is changed and not committed, so that git is asked for nothing that is not there.
+    pub changes: Changes,
     /// Whether a merge has left conflicts, which no patch can hold.
     pub has_conflicts: bool,
     /// The submodules that are not as the index has them.
     pub changed_submodules: Vec<ChangedSubmodule>,
+}
+
+/// Which kinds of changes there are that are not committed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Of files that git tracks, not staged.
+    pub has_unstaged: bool,
+    /// Staged ones.
+    pub has_staged: bool,
+    /// Files that git neither tracks nor ignores.
+    pub has_untracked: bool,
 }
 
 /// A submodule that is not as the index has it.
@@ -69,14 +82,23 @@ pub async fn facts(root: &Path, masker: Option<&Masker>) -> Option<GitFacts> {
     status.map(|facts| GitFacts { remote_url, top: top(root), ..facts })
 }
 
-/// Writes the uncommitted changes of the repository into two files. A file that would be empty is
+/// Writes those `changes` of the repository that are not committed into two files. A file that would be empty is
 /// not there.
-pub async fn diffs(root: &Path, dirty: &Path, staged: &Path, masker: Option<&Masker>) -> Diffs {
+pub async fn diffs(root: &Path, changes: Changes, dirty: &Path, staged: &Path, masker: Option<&Masker>) -> Diffs {
     let masking = |surface| masker.map(|masker| (masker, surface));
-    let (dirty, staged) = tokio::join!(
-        diff(root, dirty, &[], masking(Surface::DirtyDiff)),
-        diff(root, staged, &["--cached"], masking(Surface::StagedDiff)),
-    );
+    let dirty = async {
+        if !changes.has_unstaged {
+            return Ok(None);
+        }
+        diff(root, dirty, &[], masking(Surface::DirtyDiff)).await
+    };
+    let staged = async {
+        if !changes.has_staged {
+            return Ok(None);
+        }
+        diff(root, staged, &["--cached"], masking(Surface::StagedDiff)).await
+    };
+    let (dirty, staged) = tokio::join!(dirty, staged);
     let is_incomplete = dirty.is_err() || staged.is_err();
     let (dirty, staged) = (dirty.ok().flatten(), staged.ok().flatten());
     let is_masked = [&dirty, &staged].into_iter().flatten().any(|diff| diff.is_masked);
@@ -108,14 +130,25 @@ fn parse_status(text: &str) -> GitFacts {
         } else if let Some(branch) = record.strip_prefix("# branch.head ") {
             facts.branch = (branch != "(detached)").then(|| branch.to_owned());
         } else if let Some(path) = record.strip_prefix("? ") {
-            facts.dirty |= !is_ours(path);
+            facts.changes.has_untracked |= !is_ours(path);
         } else if !record.is_empty() && !record.starts_with("# ") {
-            facts.dirty = true;
+            facts.changes.note(record);
             facts.has_conflicts |= record.starts_with("u ");
             facts.changed_submodules.extend(changed_submodule(record));
         }
     }
-    facts
+    let Changes { has_unstaged, has_staged, has_untracked } = facts.changes;
+    GitFacts { dirty: has_unstaged || has_staged || has_untracked, ..facts }
+}
+
+impl Changes {
+    /// `1 XY …`: X is what the index has changed, Y what the files have; a dot is nothing. What reads otherwise may be
+    /// both.
+    fn note(&mut self, record: &str) {
+        let state = record.strip_prefix("1 ").unwrap_or("UU");
+        self.has_staged |= !state.starts_with('.');
+        self.has_unstaged |= state.as_bytes().get(1) != Some(&b'.');
+    }
 }
 
 /// `1 .M SCM. 160000 160000 160000 OID OID path`: `C` another commit, `M` changes, `U` untracked files.
@@ -237,9 +270,23 @@ mod tests {
         assert_eq!(facts.commit.as_deref(), Some("abc"));
         assert_eq!(facts.branch.as_deref(), Some("main"));
         assert!(!facts.dirty);
-        let changed = "# branch.oid abc\x001 .M N... 100644 100644 100644 a b train.py\0";
-        assert!(parse_status(changed).dirty);
-        assert!(parse_status("# branch.oid abc\0? notes.txt\0").dirty);
+    }
+
+    #[test]
+    fn a_status_tells_which_kinds_of_changes_there_are() {
+        let of = |state: &str| {
+            let facts = parse_status(&format!("# branch.oid abc\0{state}\0"));
+            let Changes { has_unstaged, has_staged, has_untracked } = facts.changes;
+            assert_eq!(facts.dirty, has_unstaged || has_staged || has_untracked, "{state}");
+            (has_unstaged, has_staged, has_untracked)
+        };
+        let tracked = |state: &str| of(&format!("1 {state} N... 100644 100644 100644 a b train.py"));
+        assert_eq!(tracked(".M"), (true, false, false));
+        assert_eq!(tracked("M."), (false, true, false));
+        assert_eq!(tracked("AM"), (true, true, false));
+        assert_eq!(of("u UU N... 100644 100644 100644 100644 a b c train.py"), (true, true, false));
+        assert_eq!(of("? notes.txt"), (false, false, true));
+        assert_eq!(of("? TRACE_FOR_AGENTS.md"), (false, false, false));
     }
 
     #[test]

@@ -23,12 +23,12 @@ use crate::capture::git::{self, Diffs, GitFacts};
 use crate::capture::machine::{self, Machine};
 use crate::capture::rebuild;
 use crate::capture::stored::StoredFile;
-use crate::capture::untracked::{self, Listed};
+use crate::capture::untracked::{self, Listed, Names};
 use crate::error::{Error, Result};
 use crate::secrets::Masker;
 use crate::workspace::Workspace;
 
-/// When git has answered all else, its list of untracked files is waited for no longer than this.
+/// When git has written the diffs, its list of untracked files is waited for no longer than this.
 const LISTING: Duration = Duration::from_millis(200);
 
 /// What is known before the run has a number.
@@ -57,24 +57,28 @@ pub struct State {
     gathered: OnceLock<Gathered>,
 }
 
-/// Asks git, all its questions at once. `masker` masks secrets in all that is kept; without one, nothing is
+/// Asks git how the repository stands, and then for what is not committed, if there is anything. `masker` masks secrets in all that is kept; without one, nothing is
 /// masked.
 pub async fn begin(workspace: &Workspace, run: Uuid, masker: Option<&Masker>) -> Beginning {
     let folder = workspace.trace_dir().join("snapshots");
     let (dirty, staged) = diff_paths(&folder, &run.to_string());
-    let root = workspace.root().to_path_buf();
-    let names = AbortOnDropHandle::new(tokio::spawn(async move { untracked::names(&root).await }));
     let root = workspace.root();
-    let (git, diffs) = tokio::join!(git::facts(root, masker), git::diffs(root, &dirty, &staged, masker));
-    let top = git.as_ref().and_then(|git| git.top.as_deref());
-    let untracked = match top {
-        Some(top) => {
-            let names = timeout(LISTING, names).await.ok().and_then(Result::ok).flatten();
-            names.map(|names| untracked::look(workspace, top, &names))
-        }
-        None => None,
-    };
-    Beginning { git, diffs, untracked, command: Vec::new(), masker: masker.cloned() }
+    let beginning = Beginning { masker: masker.cloned(), ..Beginning::default() };
+    let Some(facts) = git::facts(root, masker).await else { return beginning };
+    let names = untracked_names(root, &facts);
+    let diffs = git::diffs(root, facts.changes, &dirty, &staged, masker).await;
+    let names = timeout(LISTING, names).await.ok().and_then(Result::ok).flatten();
+    let top = facts.top.as_deref();
+    let untracked = top.zip(names).map(|(top, names)| untracked::look(workspace, top, &names));
+    Beginning { git: Some(facts), diffs, untracked, ..beginning }
+}
+
+/// Lists the files that git does not know, while it is asked for the rest.
+fn untracked_names(root: &Path, facts: &GitFacts) -> AbortOnDropHandle<Option<Names>> {
+    let (root, has_untracked) = (root.to_path_buf(), facts.changes.has_untracked);
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        if has_untracked { untracked::names(&root).await } else { Some(Names::default()) }
+    }))
 }
 
 /// Throws away what was begun for a run that there will not be.

@@ -6,7 +6,7 @@
 
 mod secrets;
 
-use std::fs::{Metadata, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ use tempfile::NamedTempFile;
 use tokio::io::AsyncReadExt as _;
 
 use crate::capture::git;
+use crate::capture::mark::Mark;
 use crate::capture::masked::{self, Masked};
 use crate::capture::stored::StoredFile;
 use crate::private_files;
@@ -80,17 +81,8 @@ struct Seen {
     is_executable: bool,
 }
 
-/// What changes when a file does.
-#[derive(Debug, PartialEq, Eq)]
-struct Mark {
-    file: (u64, u64),
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
 /// The names that git lists, from the repository's top.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Names {
     bytes: Vec<u8>,
     is_cut: bool,
@@ -212,17 +204,6 @@ impl Listed {
         }
         kept.files.sort_by(|one, other| one.path.cmp(&other.path));
         kept
-    }
-}
-
-impl Mark {
-    fn of(found: &Metadata) -> Self {
-        Self {
-            file: (found.dev(), found.ino()),
-            size: found.len(),
-            modified: (found.mtime(), found.mtime_nsec()),
-            changed: (found.ctime(), found.ctime_nsec()),
-        }
     }
 }
 

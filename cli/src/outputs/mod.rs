@@ -19,8 +19,8 @@ use std::path::Path;
 use otrace_wire::{ResultValue, Table};
 use serde_json::Value;
 
-/// Larger files are kept, but not read.
-const MAX_FILE_SIZE: u64 = 64 * 1024 * 1024;
+/// Larger files are kept, but not read. In bytes.
+pub const MAX_FILE_SIZE: u64 = 64 * 1024 * 1024;
 /// A log with a value on each line is a series; its first values stand for it.
 const MAX_RESULTS: usize = 10_000;
 

@@ -12,15 +12,17 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
+use crate::capture::large::Arrived;
 use crate::capture::stored::StoredFile;
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::secrets::Masker;
 use crate::settings::Settings;
 use crate::spool::delivery::{self, Parcel};
+use crate::spool::gather::{self, Outputs};
 use crate::spool::records::{Asked, Captured, Content, Created, Started};
 use crate::spool::series::{self, Sender};
-use crate::spool::{Entry, Locked, gather};
+use crate::spool::{Entry, Locked};
 use crate::stored_log::StoredLog;
 use crate::workspace::Workspace;
 use crate::{clock, printer, upload};
@@ -222,7 +224,8 @@ fn collect(
     let name = &started.name;
     let (artifacts, logs) = (&asked.request.expected_artifact_paths, &asked.request.expected_log_paths);
     let masker = if asked.keeps_secrets { None } else { Some(Masker::of(workspace)?) };
-    let outputs = gather::keep_outputs(workspace, name, artifacts, &asked.unstored_paths, logs, masker.as_ref());
+    let outputs = Outputs { artifacts, unstored: &asked.unstored_paths, logs };
+    let outputs = gather::keep_outputs(workspace, name, outputs, &Arrived::default(), masker.as_ref());
     let kept = started.configs.into_kept().merge(outputs);
     let logs = [workspace.stdout_log(name), workspace.stderr_log(name)];
     if is_torn {

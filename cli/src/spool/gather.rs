@@ -7,6 +7,7 @@ use otrace_wire::{Log, LogStream, RunDetails, Snapshot};
 
 use crate::capture::artifacts::Kept;
 use crate::capture::expected::{self, Declared};
+use crate::capture::large::Arrived;
 use crate::capture::stored::{self, Measure, StoredFile};
 use crate::error::{Error, Result};
 use crate::secrets::Masker;
@@ -14,28 +15,59 @@ use crate::stored_log::StoredLog;
 use crate::workspace::Workspace;
 use crate::{printer, private_files};
 
-/// Copies the files that declared paths come to.
-pub fn keep(workspace: &Workspace, name: &str, declared: &[(Declared, &[String])], masker: Option<&Masker>) -> Kept {
-    let folder = workspace.artifacts_folder(name);
-    declared.iter().fold(Kept::default(), |kept, (declared, paths)| {
-        let found = expected::expand(workspace, *declared, paths);
-        kept.merge(Kept::keep(workspace, &folder, found, masker))
-    })
+/// The paths that a command was to leave files at.
+#[derive(Clone, Copy, Debug)]
+pub struct Outputs<'a> {
+    /// Of artifacts.
+    pub artifacts: &'a [String],
+    /// Those among them whose contents are not to be stored.
+    pub unstored: &'a [String],
+    /// Of logs.
+    pub logs: &'a [String],
 }
 
-/// Keeps what a command was to leave behind: copies, or, of what is not to be stored, paths, sizes and hashes.
+impl Outputs<'_> {
+    /// The artifacts whose contents are to be stored, and the others.
+    pub fn by_storage(&self) -> (Vec<String>, Vec<String>) {
+        self.artifacts.iter().cloned().partition(|path| !self.unstored.contains(path))
+    }
+}
+
+/// Copies the configs that declared paths come to.
+pub fn keep_configs(workspace: &Workspace, name: &str, paths: &[String], masker: Option<&Masker>) -> Kept {
+    keep(workspace, name, &[(Declared::Config, paths)], &Arrived::default(), masker)
+}
+
+/// Keeps what a command was to leave behind: copies, or, of what is not to be stored and of what has `arrived` at the
+/// server already, paths, sizes and hashes.
 pub fn keep_outputs(
     workspace: &Workspace,
     name: &str,
-    artifacts: &[String],
-    unstored: &[String],
-    logs: &[String],
+    outputs: Outputs<'_>,
+    arrived: &Arrived,
     masker: Option<&Masker>,
 ) -> Kept {
-    let (unstored, stored): (Vec<_>, Vec<_>) = artifacts.iter().cloned().partition(|path| unstored.contains(path));
-    let declared =
-        [(Declared::Artifact, stored.as_slice()), (Declared::Reference, unstored.as_slice()), (Declared::Log, logs)];
-    keep(workspace, name, &declared, masker)
+    let (stored, unstored) = outputs.by_storage();
+    let declared = [
+        (Declared::Artifact, stored.as_slice()),
+        (Declared::Reference, unstored.as_slice()),
+        (Declared::Log, outputs.logs),
+    ];
+    keep(workspace, name, &declared, arrived, masker)
+}
+
+fn keep(
+    workspace: &Workspace,
+    name: &str,
+    declared: &[(Declared, &[String])],
+    arrived: &Arrived,
+    masker: Option<&Masker>,
+) -> Kept {
+    let folder = workspace.artifacts_folder(name);
+    declared.iter().fold(Kept::default(), |kept, (declared, paths)| {
+        let found = expected::expand(workspace, *declared, paths);
+        kept.merge(Kept::keep(workspace, &folder, found, arrived, masker))
+    })
 }
 
 /// The log of a command whose `otrace` was killed: as it stands, with what that held back. One that can't be read

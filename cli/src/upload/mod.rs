@@ -47,6 +47,11 @@ struct Plan {
 }
 
 impl Unsent {
+    /// Whether the server has not taken this one.
+    pub fn has(&self, digest: &Sha256Digest) -> bool {
+        self.digests.contains(digest)
+    }
+
     /// Leaves out of the details what refers to contents that the server does not have.
     pub fn leave_out_of(&self, details: &mut RunDetails) {
         leave_out(&self.digests, details);

@@ -24,7 +24,6 @@ use uuid::Uuid;
 
 use crate::args::{CredentialArgs, RunArgs};
 use crate::capture::artifacts::Kept;
-use crate::capture::expected::Declared;
 use crate::capture::machine;
 use crate::capture::snapshot::{Beginning, State};
 use crate::child::{self, Ended, Launch};
@@ -180,8 +179,7 @@ impl Session {
     ) -> Result<ExitCode> {
         let state = beginning.of_command(&self.spec.command).complete(&self.workspace, &self.name)?;
         // The command may well change its own configuration.
-        let declared = [(Declared::Config, self.spec.config_paths.as_slice())];
-        let configs = gather::keep(&self.workspace, &self.name, &declared, self.masker.as_ref());
+        let configs = gather::keep_configs(&self.workspace, &self.name, &self.spec.config_paths, self.masker.as_ref());
         let started = self.started(&configs);
         self.keep_started(&state, &started)?;
         let background = Background::start(self, &state, python, &asked.declared_paths(), &started.started_at);

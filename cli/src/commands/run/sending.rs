@@ -13,6 +13,7 @@ use super::pulse::Pulse;
 use super::summary::{self, Arrival};
 use super::{Online, Session};
 use crate::capture::artifacts::Kept;
+use crate::capture::large::{Arrived, Large};
 use crate::capture::snapshot::State;
 use crate::capture::stored::StoredFile;
 use crate::capture::workspace_sync;
@@ -22,11 +23,13 @@ use crate::commands::sync;
 use crate::error::{Error, Result};
 use crate::printer;
 use crate::run_spec::RunSpec;
+use crate::spool::bound;
 use crate::spool::delivery::{self, Parcel};
 use crate::spool::durable::Persisting;
+use crate::spool::gather::{self, Outputs};
 use crate::spool::records::{self, Captured, Content};
 use crate::spool::series::Sender;
-use crate::spool::{bound, gather};
+use crate::upload;
 
 /// How long a server that fails is waited for in all, now that somebody waits for us.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -135,24 +138,23 @@ impl Session {
 
     /// Reads and copies files beside the network's thread: there may be many gigabytes of them.
     async fn collect(&self) -> Kept {
+        let arrived = self.send_large().await;
         let (workspace, name, spec) = (self.workspace.clone(), self.name.clone(), self.spec.clone());
         let masker = self.masker.clone();
-        tokio::task::spawn_blocking(move || {
-            let RunSpec { expected_artifact_paths, unstored_paths, expected_log_paths, .. } = &spec;
-            gather::keep_outputs(
-                &workspace,
-                &name,
-                expected_artifact_paths,
-                unstored_paths,
-                expected_log_paths,
-                masker.as_ref(),
-            )
-        })
-        .await
-        .unwrap_or_else(|error| {
-            printer::warning(lost(&error).context("could not collect the outputs:"));
-            Kept::default()
-        })
+        beside(move || gather::keep_outputs(&workspace, &name, outputs(&spec), &arrived, masker.as_ref())).await
+    }
+
+    /// Sends large outputs from where they are. What fails is tried again from a copy, and told then.
+    async fn send_large(&self) -> Arrived {
+        let Some(Online { client, .. }) = &self.online else { return Arrived::default() };
+        let (workspace, (stored, _)) = (self.workspace.clone(), outputs(&self.spec).by_storage());
+        let large: Large = beside(move || Large::measure(&workspace, &stored)).await;
+        let files = large.files();
+        if files.is_empty() {
+            return Arrived::default();
+        }
+        let unsent = upload::contents(&client.patient(PATIENCE), &files, true).await;
+        large.arrived(|digest| !unsent.has(digest))
     }
 
     /// Everything that was captured is on this machine before it is sent, and on its disk soon.
@@ -200,6 +202,19 @@ impl Session {
         ));
         false
     }
+}
+
+fn outputs(spec: &RunSpec) -> Outputs<'_> {
+    let RunSpec { expected_artifact_paths, unstored_paths, expected_log_paths, .. } = spec;
+    Outputs { artifacts: expected_artifact_paths, unstored: unstored_paths, logs: expected_log_paths }
+}
+
+/// What is done on a thread of its own.
+async fn beside<T: Default + Send + 'static>(collect: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(collect).await.unwrap_or_else(|error| {
+        printer::warning(lost(&error).context("could not collect the outputs:"));
+        T::default()
+    })
 }
 
 fn record(ended: &Ended) -> records::Ended {
