@@ -8,6 +8,7 @@ mod bucket;
 mod content;
 mod direct;
 mod failure;
+mod file;
 mod frames;
 mod key;
 mod spill;
@@ -27,7 +28,7 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
-use object_store::{GetOptions, GetRange, ObjectStore};
+use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore};
 use tokio::time::timeout;
 use url::Url;
 
@@ -134,6 +135,7 @@ impl Blobs {
     async fn fetch(&self, location: &object_store::path::Path, range: Range<u64>) -> Result<ByteStream> {
         let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
         match self.reads.get_opts(location, options).await {
+            Ok(GetResult { payload: GetResultPayload::File(object, _), range, .. }) => Ok(file::read(object, range)),
             Ok(found) => Ok(found.into_stream().map_err(AppError::from).boxed()),
             Err(object_store::Error::NotFound { path, .. }) => {
                 tracing::error!(path, "a row names a content that the store does not hold");

@@ -66,6 +66,8 @@ impl Database {
                 // A plan that was made while a table was small would read all of it when it has grown: until
                 // PostgreSQL looks at the table again, creating a run took longer with each run.
                 ("enable_seqscan", "off"),
+                // Such a plan looks so dear that PostgreSQL would compile it first, which takes longer than running it.
+                ("jit", "off"),
             ]);
         let pool = PgPoolOptions::new()
             .max_connections(config.database_connections)

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use crate::app::AppState;
 use crate::domain::run::OUT_OF_CONTACT_AFTER;
-use crate::domain::{ProjectId, RunId, RunRef};
+use crate::domain::{ProjectId, RunRef};
 use crate::error::{AppError, Result};
 use crate::live::RunEvent;
 use crate::store;
@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// A run's machine says that it goes on. One that was taken for lost is back.
 pub async fn heartbeat(app: &AppState, project_id: ProjectId, run: RunRef) -> Result<()> {
     let now = app.clock.now();
-    let heard = store::contacts::note_named(&mut *app.pool.acquire().await?, project_id, run, now).await?;
+    let heard = store::contacts::note(&mut *app.pool.acquire().await?, project_id, run, now).await?;
     let heard = heard.ok_or(AppError::NotFound("Run"))?;
     if heard.was_away {
         tell(app, project_id, heard, now);
@@ -30,21 +30,6 @@ pub async fn heartbeat(app: &AppState, project_id: ProjectId, run: RunRef) -> Re
 pub(super) fn tell(app: &AppState, project_id: ProjectId, heard: HeardRun, now: OffsetDateTime) {
     let HeardRun { number, status, was_away, .. } = heard;
     app.live.publish(RunEvent { project_id, number, status, is_new: false, is_output: !was_away, updated_at: now });
-}
-
-/// Tells open pages that a run goes on: there is something new of what it measures, or it is back.
-pub(super) async fn tell_that_it_goes_on(
-    app: &AppState,
-    project_id: ProjectId,
-    run_id: RunId,
-    was_away: bool,
-) -> Result<()> {
-    let found = store::runs::load(&mut *app.pool.acquire().await?, project_id, &[run_id]).await?;
-    if let Some(run) = found.first() {
-        let heard = HeardRun { id: run.id, number: run.number, status: run.status, was_away };
-        tell(app, project_id, heard, app.clock.now());
-    }
-    Ok(())
 }
 
 /// Looks once for runs that fell silent: pages are told of those that are out of contact since lately, and

@@ -67,11 +67,12 @@ pub async fn add(
         write(&mut transaction, project_id, run_id, counts, &intake).await?;
     }
     // Last, as all who add anything to the run wait for this row.
-    let noted = store::contacts::note(&mut transaction, project_id, run_id, app.clock.now()).await?;
-    let is_back = noted.ok_or(AppError::NotFound("Run"))?;
+    let now = app.clock.now();
+    let heard = store::contacts::note(&mut transaction, project_id, RunRef::Id(run_id), now).await?;
+    let heard = heard.ok_or(AppError::NotFound("Run"))?;
     transaction.commit().await?;
-    if is_changed || is_back {
-        contact::tell_that_it_goes_on(app, project_id, run_id, is_back).await?;
+    if is_changed || heard.was_away {
+        contact::tell(app, project_id, heard, now);
     }
     Ok(intake.into_next())
 }

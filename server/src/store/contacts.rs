@@ -20,37 +20,6 @@ pub struct SilentRun {
     pub updated_at: OffsetDateTime,
 }
 
-/// Notes that the run's machine was heard of. Back from a silence in which the server gave it up, a run
-/// goes on. `None`: the project has no such run; otherwise whether it is back.
-pub async fn note(
-    connection: &mut PgConnection,
-    project_id: ProjectId,
-    id: RunId,
-    now: OffsetDateTime,
-) -> sqlx::Result<Option<bool>> {
-    sqlx::query_scalar!(
-        r#"
-        UPDATE runs r
-        SET last_contact_at = $3,
-            status          = CASE WHEN r.silenced_at IS NULL THEN r.status ELSE 'running' END,
-            finished_at     = CASE WHEN r.silenced_at IS NULL THEN r.finished_at END,
-            updated_at      = CASE WHEN before.was_away THEN $3 ELSE r.updated_at END,
-            silenced_at     = NULL
-        FROM (
-            SELECT silenced_at IS NOT NULL OR last_contact_at < $3::timestamptz - interval '90 seconds' AS was_away
-            FROM runs WHERE id = $2 AND project_id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE
-        ) before
-        WHERE r.project_id = $1 AND r.id = $2 AND r.deleted_at IS NULL
-        RETURNING COALESCE(before.was_away, false) AS "was_away!"
-        "#,
-        project_id as ProjectId,
-        id as RunId,
-        now,
-    )
-    .fetch_optional(connection)
-    .await
-}
-
 /// A run that was heard of just now.
 #[derive(Clone, Copy, Debug)]
 pub struct HeardRun {
@@ -64,9 +33,12 @@ pub struct HeardRun {
     pub was_away: bool,
 }
 
-/// Finds a run by what people or machines call it, and notes that its machine was heard of, as [`note`] does.
-/// Holds the run's row until the transaction ends.
-pub async fn note_named(
+/// Notes that the machine of a run was heard of. Back from a silence in which the server gave it up, a run goes on.
+/// `None`: the project has no such run. Holds the run's row until the transaction ends.
+///
+/// To within five seconds, because the row lies in many indexes: a busy run would write to all of them with each
+/// request.
+pub async fn note(
     connection: &mut PgConnection,
     project_id: ProjectId,
     run: RunRef,
@@ -78,23 +50,32 @@ pub async fn note_named(
     };
     let row = sqlx::query!(
         r#"
-        UPDATE runs r
-        SET last_contact_at = $4,
-            status          = CASE WHEN r.silenced_at IS NULL THEN r.status ELSE 'running' END,
-            finished_at     = CASE WHEN r.silenced_at IS NULL THEN r.finished_at END,
-            updated_at      = CASE WHEN before.was_away THEN $4 ELSE r.updated_at END,
-            silenced_at     = NULL
-        FROM (
-            SELECT id, silenced_at IS NOT NULL OR last_contact_at < $4::timestamptz - interval '90 seconds' AS was_away
+        WITH found AS (
+            SELECT id, number, status, silenced_at IS NOT NULL AS is_given_up,
+                   silenced_at IS NOT NULL OR last_contact_at < $4::timestamptz - interval '90 seconds' AS was_away,
+                   silenced_at IS NOT NULL OR last_contact_at IS NULL
+                       OR last_contact_at < $4::timestamptz - interval '5 seconds' AS is_due
             FROM runs
             WHERE project_id = $1 AND deleted_at IS NULL AND id = COALESCE(
                 $2::uuid,
                 (SELECT named.id FROM runs named WHERE named.project_id = $1 AND named.number = $3::integer)
             )
             FOR NO KEY UPDATE
-        ) before
-        WHERE r.id = before.id AND r.project_id = $1 AND r.deleted_at IS NULL
-        RETURNING r.id AS "id: RunId", r.number, r.status, COALESCE(before.was_away, false) AS "was_away!"
+        ),
+        noted AS (
+            UPDATE runs r
+            SET last_contact_at = $4,
+                status          = CASE WHEN r.silenced_at IS NULL THEN r.status ELSE 'running' END,
+                finished_at     = CASE WHEN r.silenced_at IS NULL THEN r.finished_at END,
+                updated_at      = CASE WHEN found.was_away THEN $4 ELSE r.updated_at END,
+                silenced_at     = NULL
+            FROM found
+            WHERE r.id = found.id AND r.project_id = $1 AND found.is_due
+        )
+        SELECT id AS "id!: RunId", number AS "number!",
+               CASE WHEN is_given_up THEN 'running' ELSE status END AS "status!",
+               COALESCE(was_away, false) AS "was_away!"
+        FROM found
         "#,
         project_id as ProjectId,
         id as Option<RunId>,

@@ -33,6 +33,9 @@ pub struct Chunk {
 
 /// Lets one writer at a time add to a run's series, until its transaction ends.
 pub async fn lock(connection: &mut PgConnection, project_id: ProjectId, run_id: RunId) -> sqlx::Result<Counts> {
+    if let Some(counts) = locked(connection, project_id, run_id).await? {
+        return Ok(counts);
+    }
     sqlx::query!(
         "INSERT INTO run_series (run_id, project_id) VALUES ($1, $2) ON CONFLICT (run_id) DO NOTHING",
         run_id as RunId,
@@ -40,6 +43,10 @@ pub async fn lock(connection: &mut PgConnection, project_id: ProjectId, run_id: 
     )
     .execute(&mut *connection)
     .await?;
+    locked(connection, project_id, run_id).await?.ok_or(sqlx::Error::RowNotFound)
+}
+
+async fn locked(connection: &mut PgConnection, project_id: ProjectId, run_id: RunId) -> sqlx::Result<Option<Counts>> {
     sqlx::query_as!(
         Counts,
         "
@@ -51,7 +58,7 @@ pub async fn lock(connection: &mut PgConnection, project_id: ProjectId, run_id: 
         run_id as RunId,
         project_id as ProjectId,
     )
-    .fetch_one(connection)
+    .fetch_optional(connection)
     .await
 }
 

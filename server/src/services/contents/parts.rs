@@ -23,7 +23,7 @@ use crate::store;
 
 /// So long a request waits for the check. No proxy is that impatient.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// So many checks go on at once; each has one part in memory.
+/// So many checks go on at once.
 const CHECKS: usize = 4;
 /// So many go on or wait.
 const CHECKS_MAX: usize = 64;
@@ -166,17 +166,13 @@ async fn check(
                 return Ok(Outcome::Lacks(*digest));
             };
             let mut bytes = app.blobs.read(project_id, part, 0..part.size_bytes).await?;
-            let mut chunks = Vec::new();
             while let Some(chunk) = bytes.try_next().await? {
-                chunks.push(chunk);
+                whole = beside(move || {
+                    whole.update(&chunk);
+                    whole
+                })
+                .await?;
             }
-            whole = beside(move || {
-                for chunk in &chunks {
-                    whole.update(chunk);
-                }
-                whole
-            })
-            .await?;
         }
     }
     let found = whole.finish();
