@@ -1,5 +1,6 @@
 // What happens while a page is open: server-sent events of the project's runs, at `data-live-url`.
-// A page to connect from goes to the run that arrives; a list replaces rows and never pushes them;
+// A page to connect from goes to the run that arrives; a list replaces rows, which it asks for at
+// `data-live-rows`, and never pushes them;
 // a run's page is replaced until the run is over, but for its log, which `log.js` keeps. After a break
 // the server tells what was missed, or that there is too much of it: then the page is looked at anew.
 
@@ -26,7 +27,9 @@ function listen() {
   // All pages are told at once, and must not all ask at once.
   source.addEventListener('resync', () => {
     announced.clear();
-    if (kind !== 'connect') soon('main', replaceMain, SOON_MS + 2000 * Math.random());
+    const wait = SOON_MS + 2000 * Math.random();
+    if (kind === 'list') { soon('tr[id]', replaceRow, wait); sayNew('The list has changed'); }
+    if (kind === 'run') soon('main', replaceMain, wait);
   });
 }
 
@@ -34,7 +37,7 @@ function heard(changed) {
   const isShown = document.getElementById(`run-${changed.experiment_id}`);
   if (kind === 'connect' && changed.created) location.assign(changed.href);
   if (kind === 'list' && changed.created && !isShown) announce(changed.experiment_id);
-  if (kind === 'list' && isShown && !changed.output) soon('tr[id]', (row) => document.getElementById(row.id)?.replaceWith(row));
+  if (kind === 'list' && isShown && !changed.output) soon('tr[id]', replaceRow);
   if (kind !== 'run' || changed.experiment_id !== run) return;
   const isLog = location.pathname.endsWith('/logs');
   const hasLog = document.querySelector('[data-keep]');
@@ -73,8 +76,12 @@ function showLost(isLost) {
 
 function announce(experiment) {
   announced.add(experiment);
+  sayNew(announced.size === 1 ? '1 new run started' : `${announced.size} new runs started`);
+}
+
+function sayNew(text) {
   const line = document.querySelector('[data-live-new]');
-  line.querySelector('span').textContent = announced.size === 1 ? '1 new run started' : `${announced.size} new runs started`;
+  line.querySelector('span').textContent = text;
   line.hidden = false;
 }
 
@@ -94,7 +101,8 @@ function soon(selector, replace, wait = SOON_MS) {
 // Looks at the page anew. Answers may overtake each other: one that was asked for earlier than what stands is too old.
 async function look(selector, replace) {
   const turn = ++asked;
-  const answer = await fetch(location.href, { headers: { accept: 'text/html' } });
+  const { liveRows } = main().dataset;
+  const answer = await fetch((selector !== 'main' && liveRows) || location.href, { headers: { accept: 'text/html' } });
   if (!answer.ok || answer.redirected) return;
   const html = await answer.text();
   if (turn < shown) return;
@@ -102,6 +110,20 @@ async function look(selector, replace) {
   new DOMParser().parseFromString(policy?.createHTML(html) ?? html, 'text/html').querySelectorAll(selector).forEach(replace);
   if (!main().dataset.liveUrl) { source.close(); clearTimeout(returning); }
   tell('otrace:changed');
+}
+
+// A row stays chosen, marked and focused as it was.
+function replaceRow(fresh) {
+  const shown = document.getElementById(fresh.id);
+  if (!shown) return;
+  const places = (row) => [...row.querySelectorAll('a, input')];
+  const focused = places(shown).indexOf(document.activeElement);
+  const box = fresh.querySelector('.pick input');
+  if (box) box.checked = shown.querySelector('.pick input')?.checked ?? false;
+  fresh.className = shown.className;
+  if (shown.ariaCurrent) fresh.ariaCurrent = shown.ariaCurrent;
+  shown.replaceWith(fresh);
+  places(fresh)[focused]?.focus({ preventScroll: true });
 }
 
 // The log that is read stays as it is, where it is, and has the focus if it had.

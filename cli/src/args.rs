@@ -13,16 +13,21 @@ use crate::commands::diff::DiffArgs;
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::download::DownloadArgs;
 use crate::commands::export::ExportArgs;
+use crate::commands::import::ImportArgs;
+use crate::commands::ledger::LedgerArgs;
 use crate::commands::logout::LogoutArgs;
 use crate::commands::logs::LogsArgs;
 use crate::commands::man::ManArgs;
+use crate::commands::mcp::McpArgs;
 use crate::commands::note::NoteArgs;
+use crate::commands::notebook::NotebookArgs;
 use crate::commands::open::OpenArgs;
 use crate::commands::restore::RestoreArgs;
 use crate::commands::runs::RunsArgs;
 use crate::commands::scaffold::ScaffoldArgs;
 use crate::commands::show::ShowArgs;
 use crate::commands::tag::TagArgs;
+use crate::commands::ui::UiArgs;
 use crate::error::Error;
 use crate::{printer, version};
 
@@ -77,10 +82,14 @@ pub enum Command {
     Tag(TagArgs),
     /// Open a run's page in the browser
     Open(OpenArgs),
+    /// Show this workspace and its project in the browser, without signing in
+    Ui(UiArgs),
     /// Delete runs
     Delete(DeleteArgs),
     /// Bring deleted runs back
     Restore(RestoreArgs),
+    /// Bring in runs that were made without otrace, as a manifest describes them
+    Import(ImportArgs),
     /// Get the state that a run ran on back, into a folder of its own
     Checkout(CheckoutArgs),
     /// Pack this workspace into one file, to go on with it on another machine
@@ -89,8 +98,14 @@ pub enum Command {
     Logout(LogoutArgs),
     /// Check the server, the key, the clock, git and the disk, and say what to do
     Doctor(DoctorArgs),
+    /// Write down all of the project's runs as one document
+    Notebook(NotebookArgs),
+    /// Print one line for each of the project's runs, the oldest first
+    Ledger(LedgerArgs),
     /// Make files to begin with
     Scaffold(ScaffoldArgs),
+    /// Let an agent read the project's runs, over MCP on standard input and output
+    Mcp(McpArgs),
     /// Print what a shell needs to complete the command line
     Completions(CompletionsArgs),
     /// Write the manual pages into a folder
@@ -262,9 +277,12 @@ pub fn explain(refusal: &clap::Error) -> ExitCode {
         }
         _ => {
             let text = refusal.render().to_string();
-            let first = text.split("\n\n").next().unwrap_or_default();
+            let mut parts = text.split("\n\n");
+            let first = parts.next().unwrap_or_default();
             let message = first.strip_prefix("error: ").unwrap_or(first);
-            printer::error(&Error::new(message).with_hint("See `otrace --help`."));
+            // Such as the command that was probably meant.
+            let tip = parts.find_map(|part| part.trim().lines().next()?.strip_prefix("tip: "));
+            printer::error(&Error::new(message).with_hint(tip.unwrap_or("See `otrace --help`.")));
             ExitCode::from(2)
         }
     }

@@ -9,9 +9,12 @@ pub mod backoff;
 pub mod contents;
 mod device;
 mod editing;
+mod imports;
 mod live;
+mod pages;
 pub mod probe;
 pub mod reading;
+mod refusal;
 mod retry_after;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -334,23 +337,11 @@ impl Client {
     }
 
     fn said_no(&self, status: StatusCode, body: &[u8]) -> Error {
-        let Ok(refusal) = serde_json::from_slice::<ApiError>(body) else {
-            return Error::new(format!("{} answered {status}", self.base))
-                .with_hint("Check that TRACE_API_URL is the address of a Trace server.");
-        };
-        if status == StatusCode::UPGRADE_REQUIRED {
-            // It was written for this very reader.
-            let told = Error::new(refusal.error);
-            return if let Some(hint) = refusal.hint { told.with_hint(hint) } else { told };
+        match serde_json::from_slice::<ApiError>(body) {
+            Ok(refusal) => refusal::told(&self.base, status, refusal),
+            Err(_) => Error::new(format!("{} answered {status}", self.base))
+                .with_hint("Check that TRACE_API_URL is the address of a Trace server."),
         }
-        let error = Error::new(describe(&refusal));
-        if status == StatusCode::UNAUTHORIZED && refusal.hint.is_none() {
-            return error.with_hint(format!(
-                "Run `otrace login`, or make a new key at {}/projects and set TRACE_API_KEY.",
-                self.base
-            ));
-        }
-        error
     }
 }
 
@@ -365,17 +356,6 @@ fn bearer(secret: &str) -> Option<HeaderValue> {
     let mut authorization = HeaderValue::from_str(&format!("Bearer {secret}")).ok()?;
     authorization.set_sensitive(true);
     Some(authorization)
-}
-
-/// `error (code=…; details=…; hint=…)`, as every client prints it.
-fn describe(refusal: &ApiError) -> String {
-    let parts = [("code", &refusal.code), ("details", &refusal.details), ("hint", &refusal.hint)];
-    let said: Vec<_> =
-        parts.into_iter().filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}={value}"))).collect();
-    if said.is_empty() {
-        return refusal.error.clone();
-    }
-    format!("{} ({})", refusal.error, said.join("; "))
 }
 
 /// The innermost error says what happened; the outer ones only where.

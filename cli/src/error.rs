@@ -1,17 +1,25 @@
-//! The one error of the command line: what went wrong, and what to do about it, in one line.
+//! The one error of the command line: what went wrong, what to do about it, and how the program ends then.
 
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::process::ExitCode;
 
 /// What every fallible function of the command line returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A failure that ends the command; printed as `otrace: message. hint`.
+/// How a shell tells of a program that Ctrl-C ended: 128, and the number of the signal.
+const INTERRUPTED: u8 = 130;
+/// Everything else that went wrong.
+const FAILED: u8 = 1;
+
+/// A failure that ends the command. Printed as two lines, `error: message` and `hint: hint`; as part of a warning,
+/// as two sentences on one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     message: String,
     hint: Option<String>,
+    exit_code: u8,
     is_unreachable: bool,
     is_unsent: bool,
     is_absent: bool,
@@ -20,7 +28,34 @@ pub struct Error {
 impl Error {
     /// A failure, said in words that a person can act on.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, is_unreachable: false, is_unsent: false, is_absent: false }
+        Self {
+            message: message.into(),
+            hint: None,
+            exit_code: FAILED,
+            is_unreachable: false,
+            is_unsent: false,
+            is_absent: false,
+        }
+    }
+
+    /// The person at the terminal has pressed Ctrl-C rather than answering.
+    pub fn interrupted() -> Self {
+        Self { exit_code: INTERRUPTED, ..Self::new("interrupted; nothing was done") }
+    }
+
+    /// What went wrong.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do about it, in a sentence.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// How the program ends.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.exit_code)
     }
 
     /// Adds a sentence that says what to do.
@@ -96,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hint_is_a_sentence_of_its_own_on_the_same_line() {
+    fn within_a_warning_a_hint_is_a_sentence_of_its_own_on_the_same_line() {
         let error = Error::new("no API key").with_hint("Run `otrace login`.");
         assert_eq!(error.to_string(), "no API key. Run `otrace login`.");
         let error = Error::new("It failed.").with_hint("Try again.");

@@ -1,7 +1,7 @@
 //! `otrace`: records why a command ran, what it ran on, and what came of it.
 //!
-//! Reads its arguments ([`args`]), runs one command ([`commands`]), and turns an error into one
-//! line and an exit code. Where to look next: [`commands::run`] is the main job, [`client`] is all
+//! Reads its arguments ([`args`]), runs one command ([`commands`]), and turns an error into a line, a hint
+//! and an exit code. Where to look next: [`commands::run`] is the main job, [`client`] is all
 //! that talks to the server, [`printer`] all that talks to people.
 
 use std::process::ExitCode;
@@ -16,12 +16,13 @@ mod child;
 mod client;
 mod clock;
 mod commands;
-mod compare;
 mod declared_files;
 mod env_file;
 mod error;
 mod export;
+mod import;
 mod log_tee;
+mod mcp;
 mod outputs;
 mod printer;
 mod private_files;
@@ -37,6 +38,7 @@ mod stored_log;
 mod system_metrics;
 mod terminal;
 mod traceignore;
+mod ui;
 mod upload;
 mod version;
 mod workspace;
@@ -56,7 +58,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             printer::error(&error);
-            ExitCode::FAILURE
+            error.exit_code()
         }
     }
 }

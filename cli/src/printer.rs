@@ -1,12 +1,12 @@
 //! The only place that prints.
 //!
-//! What a command is asked for goes to standard output; warnings and errors go to standard error,
-//! each on one line that starts with `otrace:`. Colours are left out where nobody would see them
+//! What a command is asked for goes to standard output; the rest goes to standard error. An error is a line that
+//! starts with `error:`, and where it helps one that starts with `hint:`. A warning is one line that starts with
+//! `otrace:`, as it may stand among what a recorded command prints. Colours are left out where nobody would see them
 //! (anstream looks at the terminal, `NO_COLOR` and the like). Whatever comes from servers and files is
 //! [`clean`]ed on its way: [`raw`] is for bytes that are data, [`table`] for tables, [`human`] for how times
 //! and the like are written.
 
-pub mod human;
 pub mod progress;
 pub mod raw;
 pub mod table;
@@ -21,12 +21,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anstyle::{AnsiColor, Style};
+pub use otrace_history::human::{self, bytes};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default();
+const HINT: Style = AnsiColor::Cyan.on_default();
 /// As everything else.
 pub const PLAIN: Style = Style::new();
 /// Titles.
@@ -51,7 +53,7 @@ pub fn be_quiet() {
 }
 
 /// Whether only these are wanted.
-fn is_quiet() -> bool {
+pub fn is_quiet() -> bool {
     IS_QUIET.load(Ordering::Relaxed)
 }
 
@@ -120,30 +122,20 @@ pub fn warning(text: impl Display) {
     });
 }
 
-/// Says why the command failed.
+/// Says why the command failed, and below it what to do.
 pub fn error(error: &Error) {
-    let text = error.to_string();
+    let mut text = format!("{ERROR}error:{ERROR:#} {}\n", on_one_line(error.message()));
+    if let Some(hint) = error.hint() {
+        let _ = writeln!(text, "{HINT}hint:{HINT:#} {}", on_one_line(hint));
+    }
     progress::beside(|| {
-        let _ = writeln!(anstream::stderr(), "{ERROR}otrace:{ERROR:#} {}", on_one_line(&text));
+        let _ = write!(anstream::stderr(), "{text}");
     });
 }
 
 /// Prints text that is laid out already, such as `--help`.
 pub fn page(text: impl Display) {
     let _ = write!(anstream::stdout(), "{text}");
-}
-
-/// A number of bytes as people read it: `12.3 GB`.
-pub fn bytes(count: u64) -> String {
-    const UNITS: [&str; 5] = ["bytes", "kB", "MB", "GB", "TB"];
-    let mut unit = 0;
-    // In tenths, of which the last unit may have any number.
-    let mut tenths = u128::from(count) * 10;
-    while tenths >= 9_995 && unit + 1 < UNITS.len() {
-        tenths = (tenths + 500) / 1000;
-        unit += 1;
-    }
-    if unit == 0 { format!("{count} bytes") } else { format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit]) }
 }
 
 /// Names and messages come from servers and files: none of them may steer the terminal, or be read in
@@ -215,13 +207,6 @@ mod tests {
         let told = escaped(&json);
         assert!(!told.contains(steers) && told.contains('é'), "{told}");
         assert_eq!(serde_json::from_str::<String>(&told).expect("JSON"), "a\u{9b}2J \u{202e} \x1b é");
-    }
-
-    #[test]
-    fn bytes_are_told_in_the_unit_that_suits_them() {
-        let told = [0, 999, 1000, 1_500, 20_971_520, 999_999_999, 10_000_000_000, 5_000_000_000_000_000].map(bytes);
-        let expected = ["0 bytes", "999 bytes", "1.0 kB", "1.5 kB", "21.0 MB", "1.0 GB", "10.0 GB", "5000.0 TB"];
-        assert_eq!(told, expected);
     }
 
     #[test]

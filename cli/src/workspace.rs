@@ -47,6 +47,16 @@ impl Workspace {
         Ok(Self { root })
     }
 
+    /// The current directory, where `otrace init` or a run has made it a workspace: for what only looks at what is
+    /// there, and would find nothing anywhere else.
+    pub fn initialized() -> Result<Self> {
+        let workspace = Self::current()?;
+        if workspace.trace_dir().is_dir() {
+            return Ok(workspace);
+        }
+        Err(Error::new("Trace is not initialized. Run `otrace init` first."))
+    }
+
     /// A workspace in this directory.
     #[cfg(test)]
     pub fn at(root: &Path) -> Self {
@@ -111,6 +121,12 @@ impl Workspace {
         // The first line is for people. The id is what the server is told, as `exp001` of one
         // project is not `exp001` of another.
         text.lines().nth(1)?.trim().parse().ok()
+    }
+
+    /// What that run is called, such as `exp001`.
+    pub fn active_label(&self) -> Option<String> {
+        let text = fs::read_to_string(self.active_experiment_path()).ok()?;
+        text.lines().next().map(|label| label.trim().to_owned()).filter(|label| !label.is_empty())
     }
 
     /// Makes a run the active one. Its label is its experiment id, once it has one.

@@ -4,7 +4,7 @@
 //!
 //! - [`routes`] is the whole URL table; [`serve`] accepts connections; [`middleware`] wraps each request.
 //! - [`api`] speaks JSON, [`web`] speaks HTML. Both are thin: extract, one service call, answer. Contents they both
-//!   answer with [`content_response`].
+//!   answer with [`content_response`]. [`mcp`] offers tools to agents, as thin as they are.
 //! - [`auth`] tells who asks: extractors that a handler's signature names.
 //! - [`services`] are the verbs; they begin and commit. [`store`] is SQL, [`blobs`] are contents.
 //! - [`providers`] let other sites vouch for a person, [`mail`] sends letters, [`tokens`] is what is signed
@@ -27,6 +27,7 @@ pub mod extract;
 pub mod limits;
 pub mod live;
 pub mod mail;
+pub mod mcp;
 pub mod middleware;
 pub mod providers;
 pub mod routes;

@@ -1,27 +1,30 @@
 //! The whole URL table.
 //!
-//! Three routers, each with its own way to say no: [`health`] for machines that look after the
-//! server, [`api`] in JSON, [`pages`] in HTML. Every route is in `tests/it/access_matrix.rs`.
+//! Four routers, each with its own way to say no: [`health`] for machines that look after the
+//! server, [`api`] and [`mcp`] in JSON, [`pages`] in HTML. Every route is in `tests/it/access_matrix.rs`.
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, patch, post, put};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::routing::{delete, get, patch, post, put};
 use tower_http::csrf::CsrfLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 
 use crate::api;
 use crate::app::AppState;
 use crate::live;
+use crate::mcp;
 use crate::middleware;
 use crate::web;
 
 /// The largest form that a page sends, in bytes.
 pub const FORM_MAX_BYTES: usize = 1024 * 1024;
+/// The largest form with a long text, in bytes: two megabytes, of which each byte may take three.
+const LONG_FORM_MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// Everything that the server answers to.
 pub fn router(app: AppState) -> Router {
-    let router = Router::new().merge(health()).merge(api()).merge(pages(app.clone()));
+    let router = Router::new().merge(health()).merge(api()).merge(mcp(app.clone())).merge(pages(app.clone()));
     middleware::wrap(router.with_state(app))
 }
 
@@ -51,6 +54,10 @@ fn api() -> Router<AppState> {
         .route("/v1/runs/{run}/tags", patch(api::notes::change_tags))
         .route("/v1/runs/{run}/restore", post(api::runs::restore))
         .route("/v1/runs/{run}/artifacts", get(api::runs::artifacts))
+        .route("/v1/imports", post(api::imports::begin))
+        .route("/v1/imports/{import}", delete(api::imports::abandon))
+        .route("/v1/imports/{import}/runs", post(api::imports::stage))
+        .route("/v1/imports/{import}/commit", post(api::imports::commit))
         .route("/v1/artifacts/{artifact}/download", get(api::artifacts::download))
         .route("/v1/artifacts/{artifact}/ticket", post(api::artifacts::ticket))
         .route("/v1/contents", post(api::contents::put_packed))
@@ -61,12 +68,24 @@ fn api() -> Router<AppState> {
         .route("/v1/device/code", post(api::devices::ask))
         .route("/v1/device/token", post(api::devices::poll))
         .route("/v1/keys/revoke", post(api::keys::revoke))
+        .route("/v1/page-passes", post(api::page_passes::create))
         .route("/v1/{*unknown}", get(api::answer::not_found))
         .method_not_allowed_fallback(api::answer::method_not_allowed)
         // Each body has its own limit, enforced while it is read.
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::catch_panics())
         .layer(from_fn(api::version::check))
+        .layer(from_fn(api::answer::render))
+}
+
+/// What agents speak. No page of another site gets here by a name that leads to this machine.
+fn mcp(app: AppState) -> Router<AppState> {
+    Router::new()
+        .route("/mcp", post(mcp::answer))
+        .method_not_allowed_fallback(api::answer::method_not_allowed)
+        .layer(middleware::catch_panics())
+        .layer(map_response(mcp::ask_for_a_key))
+        .layer(from_fn_with_state(app, middleware::only_known_hosts))
         .layer(from_fn(api::answer::render))
 }
 
@@ -77,13 +96,15 @@ fn pages(app: AppState) -> Router<AppState> {
         .merge(accounts())
         .merge(administration())
         .merge(projects())
+        .merge(run_pages(app.clone()))
         .route("/download/{ticket}", get(web::runs::raw::by_ticket))
         .route("/static/{*path}", get(web::assets::show))
         .fallback(web::render::not_found)
+        .layer(RequestBodyLimitLayer::new(FORM_MAX_BYTES))
+        .merge(long_forms(app.clone()))
         .layer(middleware::catch_panics())
         .layer(only_from_here)
         .layer(from_fn_with_state(app.clone(), middleware::only_known_hosts))
-        .layer(RequestBodyLimitLayer::new(FORM_MAX_BYTES))
         .layer(from_fn_with_state(app, web::render::render))
 }
 
@@ -136,7 +157,7 @@ fn administration() -> Router<AppState> {
 
 fn projects() -> Router<AppState> {
     use web::projects;
-    use web::{audit, keys, members, runs};
+    use web::{audit, compare, insights, keys, lineage, members, notebook, runs, views};
     Router::new()
         .route("/dashboard", get(projects::index))
         .route("/projects", get(projects::index).post(projects::new::create))
@@ -157,8 +178,27 @@ fn projects() -> Router<AppState> {
         .route("/projects/{slug}/invitations/{invitation}/revoke", post(members::revoke_invitation))
         .route("/projects/{slug}/audit", get(audit::of_project))
         .route("/projects/{slug}/audit.json", get(audit::export_of_project))
+        .route("/projects/{slug}/compare", get(compare::show))
+        .route("/projects/{slug}/compare.csv", get(compare::export))
+        .route("/projects/{slug}/lineage", get(lineage::show))
         .route("/projects/{slug}/live", get(live::run_events))
+        .route("/projects/{slug}/insights", get(insights::show))
+        .route("/projects/{slug}/notebook", get(notebook::show))
+        .route("/projects/{slug}/notebook.md", get(notebook::download))
+        .route("/projects/{slug}/views", post(views::save))
+        .route("/projects/{slug}/views/{view}/delete", post(views::delete))
+        .route("/projects/{slug}/runs.csv", get(runs::list::export::as_csv))
+        .route("/projects/{slug}/runs.json", get(runs::list::export::as_json))
         .route("/projects/{slug}/runs", get(runs::list::show))
+        .route("/projects/{slug}/runs/rows", get(runs::list::rows))
+        .route("/projects/{slug}/runs/words", get(runs::list::words::show))
+        .route("/projects/{slug}/runs/selected", post(runs::list::selected::act))
+}
+
+/// The pages of one run. Of one that is not there they say what became of it.
+fn run_pages(app: AppState) -> Router<AppState> {
+    use web::runs;
+    Router::new()
         .route("/projects/{slug}/runs/{run}", get(runs::overview::show))
         .route("/projects/{slug}/runs/{run}/metrics", get(runs::metrics::show))
         .route("/projects/{slug}/runs/{run}/logs", get(runs::logs::show))
@@ -170,4 +210,21 @@ fn projects() -> Router<AppState> {
         .route("/projects/{slug}/runs/{run}/tables", get(runs::tables::show))
         .route("/projects/{slug}/runs/{run}/code", get(runs::code::show))
         .route("/projects/{slug}/runs/{run}/code/{position}/raw", get(runs::raw::snapshot_file))
+        .route("/projects/{slug}/runs/{run}/artifacts.zip", get(runs::artifacts::zip))
+        .route("/projects/{slug}/runs/{run}/environment", get(runs::environment::show))
+        .route("/projects/{slug}/runs/{run}/reproduce", get(runs::reproduce::show))
+        .route("/projects/{slug}/runs/{run}/notes/{note}/delete", post(runs::notes::delete))
+        .route("/projects/{slug}/runs/{run}/delete", get(runs::trash::ask).post(runs::trash::delete))
+        .route("/projects/{slug}/runs/{run}/restore", post(runs::trash::restore))
+        .route_layer(from_fn_with_state(app, runs::gone::explain))
+}
+
+/// Forms with a text that may be too long: it is refused by the handler, which gives it back.
+fn long_forms(app: AppState) -> Router<AppState> {
+    use web::runs;
+    Router::new()
+        .route("/projects/{slug}/runs/{run}/notes", get(runs::notes::list).post(runs::notes::add))
+        .route_layer(from_fn_with_state(app, runs::gone::explain))
+        .layer(DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(LONG_FORM_MAX_BYTES))
 }

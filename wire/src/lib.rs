@@ -10,8 +10,10 @@ pub mod device;
 pub mod error;
 pub mod experiment_id;
 pub mod identity;
+pub mod imports;
 pub mod live;
 mod null;
+pub mod page_pass;
 pub mod paths;
 pub mod run;
 pub mod run_status;
@@ -25,5 +27,6 @@ pub use details::{
 pub use error::{ApiError, ErrorCode};
 pub use experiment_id::ExperimentId;
 pub use identity::{Whoami, WorkspaceSync};
+pub use page_pass::PagePass;
 pub use run::{CreateRun, Note, Run, RunOutcome};
 pub use run_status::RunStatus;

@@ -14,6 +14,8 @@ pub const DEVICE_CODE: &str = "/v1/device/code";
 pub const DEVICE_TOKEN: &str = "/v1/device/token";
 /// `POST`: whoever holds a key may end it. No key.
 pub const KEYS_REVOKE: &str = "/v1/keys/revoke";
+/// `POST`: a pass that reads the project's pages.
+pub const PAGE_PASSES: &str = "/v1/page-passes";
 /// `POST` a run, `GET` them all, `DELETE` them all.
 pub const RUNS: &str = "/v1/runs";
 /// `GET`: how many runs the project has.
@@ -27,6 +29,24 @@ pub fn run(run: &str) -> String {
 /// `PUT`: replaces the run's details.
 pub fn run_details(run: &str) -> String {
     format!("/v1/runs/{run}/details")
+}
+
+/// `POST`: runs from elsewhere are going to be staged.
+pub const IMPORTS: &str = "/v1/imports";
+
+/// `DELETE`: gives an import up.
+pub fn import(import: &str) -> String {
+    format!("/v1/imports/{import}")
+}
+
+/// `POST` some of its runs.
+pub fn import_runs(import: &str) -> String {
+    format!("/v1/imports/{import}/runs")
+}
+
+/// `POST`: its runs take their place.
+pub fn import_commit(import: &str) -> String {
+    format!("/v1/imports/{import}/commit")
 }
 
 /// `POST` small contents, many at a time.

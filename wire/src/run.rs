@@ -81,6 +81,9 @@ pub struct Run {
     pub id: Uuid,
     /// Its number in the project, `exp042`.
     pub experiment_id: ExperimentId,
+    /// The number of the run that it goes on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ExperimentId>,
     /// A short name to show.
     pub title: Option<String>,
     /// Why the command was run.

@@ -190,7 +190,8 @@ fn suffix(path: &Path) -> String {
     path.extension().map(|suffix| suffix.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
-fn kind_of(path: &Path, declared: Declared) -> &'static str {
+/// The type of a file that was declared so.
+pub fn kind_of(path: &Path, declared: Declared) -> &'static str {
     match declared {
         Declared::Config => return "config",
         Declared::Log => return "log",
@@ -205,7 +206,8 @@ fn kind_of(path: &Path, declared: Declared) -> &'static str {
     }
 }
 
-fn content_type(path: &Path) -> &'static str {
+/// The media type of a file, by its suffix.
+pub fn content_type(path: &Path) -> &'static str {
     match suffix(path).as_str() {
         "json" => "application/json",
         "jsonl" | "ndjson" => "application/x-ndjson",

@@ -11,7 +11,7 @@ use otrace_wire::{Artifact, Run, SnapshotFile};
 use super::destination::Destination;
 use super::plan::{Base, Plan};
 use super::tree::Tree;
-use super::{copying, git, guide, names};
+use super::{copying, git, guide, lfs, names, submodules};
 use crate::error::{Error, Result};
 use crate::export::links;
 use crate::workspace::Workspace;
@@ -94,6 +94,7 @@ impl<'a> Building<'a> {
     /// Adds all else.
     pub async fn finish(mut self) -> Result<Built> {
         self.apply_patches().await?;
+        self.put_submodules().await;
         for (file, content) in &self.plan.untracked {
             self.put_untracked(file, content);
         }
@@ -123,6 +124,16 @@ impl<'a> Building<'a> {
             }
         }
         Ok(())
+    }
+
+    async fn put_submodules(&mut self) {
+        let (Base::Commit(repository, _), Laid::Worktree) = (&self.plan.base, self.laid) else { return };
+        let rebuild = self.run.snapshot.as_ref().and_then(|snapshot| snapshot.rebuild.as_ref());
+        let recorded = rebuild.map_or(&[] as &[_], |rebuild| rebuild.submodules.as_slice());
+        let told = submodules::check_out(repository, &self.tree, self.destination.path(), recorded).await;
+        for reason in told.unwrap_or_else(|said| vec![format!("its submodules could not be listed ({said})")]) {
+            self.lacks(reason);
+        }
     }
 
     fn put_untracked(&mut self, file: &SnapshotFile, content: &Path) {
@@ -197,12 +208,16 @@ impl<'a> Building<'a> {
     }
 
     async fn look_around(&mut self) {
-        let is_filtered = self.tree.read(&[".gitattributes"], LOOK);
-        if is_filtered.is_ok_and(|text| String::from_utf8_lossy(&text).contains("filter=")) {
+        let is_worktree = self.laid == Laid::Worktree;
+        let pointers = if is_worktree { lfs::lacking(self.destination.path(), &self.tree).await } else { None };
+        let attributes = self.tree.read(&[".gitattributes"], LOOK);
+        if let Some(reason) = pointers {
+            self.lacks(reason);
+        } else if attributes.is_ok_and(|text| String::from_utf8_lossy(&text).contains("filter=")) {
             let note = "filters were not run; if they are those of Git LFS, `git lfs pull` fetches its files";
             self.notes.push(note.to_owned());
         }
-        if self.laid != Laid::Worktree {
+        if !is_worktree {
             return;
         }
         let path = self.destination.path();

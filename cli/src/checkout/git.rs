@@ -1,8 +1,11 @@
 //! Git at work for a checkout: commits, a worktree, patches.
 //!
 //! It runs no hooks, filters or monitors, and asks nobody. What comes from the server is a bundle, patches and
-//! the name of a commit; the network is used only to ask the remotes of the user's own clone.
+//! names of commits; the network is used only to ask the remotes of the user's own clones, and for submodules that
+//! are not cloned here.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
@@ -17,6 +20,15 @@ pub struct Repository {
 
 /// Why git did not do it, in its own words.
 pub type Result<T, E = String> = std::result::Result<T, E>;
+
+/// A submodule, as the index of a worktree has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its path from the worktree's top.
+    pub path: String,
+    /// The commit that is checked out there.
+    pub commit: String,
+}
 
 impl Repository {
     /// The repository that a folder is in; nothing outside of one.
@@ -43,16 +55,28 @@ impl Repository {
 
     /// Asks the remotes of this clone for what they have by now.
     pub async fn ask_remotes(&self) -> Result<()> {
-        let mut asked = quiet(&self.root);
-        asked.args(["config", "--get", "core.sshCommand"]);
         let mut git = quiet(&self.root);
-        if output(asked).await.is_err() {
-            // Its questions would go to the terminal, past git.
-            git.env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes");
-        }
-        // Empty: no window asks either.
-        git.env("GIT_ASKPASS", "").args(["fetch", "--all", "--quiet", "--no-tags", "--no-recurse-submodules"]);
+        on_network(&mut git, &self.root).await;
+        git.args(["fetch", "--all", "--quiet", "--no-tags", "--no-recurse-submodules"]);
         output(git).await.map(|_| ())
+    }
+
+    /// The user's own clone of a submodule, if there is one.
+    pub async fn submodule(&self, path: &str) -> Option<Self> {
+        let mut git = quiet(&self.root);
+        git.args(["rev-parse", "--show-toplevel"]);
+        let top = output(git).await.ok()?;
+        let root = Path::new(OsStr::from_bytes(top.trim_ascii_end())).join(path);
+        // Without it, git would find the repository around.
+        root.join(".git").exists().then_some(Self { root })
+    }
+
+    /// The address of its remote `origin`.
+    pub async fn address(&self) -> Option<String> {
+        let mut git = quiet(&self.root);
+        git.args(["config", "--get", "remote.origin.url"]);
+        let told = output(git).await.ok()?;
+        Some(String::from_utf8(told).ok()?.trim().to_owned())
     }
 
     /// The paths that a commit's history has touched since what the clone's own branches and remotes have.
@@ -120,11 +144,72 @@ pub async fn paths_of(patch: &Path) -> Result<Vec<String>> {
 
 /// The symbolic links of a worktree that git knows.
 pub async fn links(worktree: &Path) -> Result<Vec<String>> {
+    let entries = indexed(worktree, "120000 ").await?;
+    Ok(entries.into_iter().map(|link| link.path).collect())
+}
+
+/// The submodules of a worktree. None of them need be there yet.
+pub async fn submodules(worktree: &Path) -> Result<Vec<Link>> {
+    indexed(worktree, "160000 ").await
+}
+
+/// What the index has of one kind: `MODE COMMIT STAGE<tab>PATH`.
+async fn indexed(worktree: &Path, mode: &str) -> Result<Vec<Link>> {
     let mut git = quiet(worktree);
     git.args(["ls-files", "--stage", "-z"]);
     let told = names(&output(git).await?);
-    let links = told.iter().filter(|entry| entry.starts_with("120000 "));
-    Ok(links.filter_map(|entry| Some(entry.split_once('\t')?.1.to_owned())).collect())
+    let entries = told.iter().filter_map(|entry| {
+        let (about, path) = entry.strip_prefix(mode)?.split_once('\t')?;
+        let (commit, _stage) = about.split_once(' ')?;
+        Some(Link { path: path.to_owned(), commit: commit.to_owned() })
+    });
+    Ok(entries.collect())
+}
+
+/// The address that the worktree's `.gitmodules` has of a submodule.
+pub async fn submodule_address(worktree: &Path, path: &str) -> Result<String> {
+    let mut git = quiet(worktree);
+    // From the index: in the folder, it may be a link to any file.
+    git.args(["config", "--blob", ":.gitmodules", "-z", "--get-regexp", r"^submodule\..*\.(path|url)$"]);
+    let told = names(&output(git).await.map_err(|_| "nothing says where it is kept".to_owned())?);
+    let settings: Vec<_> = told.iter().filter_map(|setting| setting.split_once('\n')).collect();
+    let section = settings.iter().find_map(|(key, value)| key.strip_suffix(".path").filter(|_| *value == path));
+    let key = section.map(|section| format!("{section}.url"));
+    let address = settings.iter().find(|(name, _)| key.as_deref() == Some(*name)).map(|(_, value)| (*value).to_owned());
+    address.ok_or_else(|| "nothing says where it is kept".to_owned())
+}
+
+/// Clones a repository of another machine into an empty folder. No file of it is there yet: see [`switch_to`].
+pub async fn clone(worktree: &Path, address: &str, target: &Path) -> Result<()> {
+    let mut git = quiet(worktree);
+    on_network(&mut git, worktree).await;
+    git.env("GIT_ALLOW_PROTOCOL", "https:ssh");
+    git.args(["clone", "--quiet", "--no-checkout", "--no-tags", "--no-recurse-submodules", "--template="]);
+    git.arg("--").arg(address).arg(target);
+    output(git).await.map(|_| ())
+}
+
+/// Writes the files of a commit into a clone that has just been made. One that no branch leads to is asked for.
+pub async fn switch_to(clone: &Path, commit: &str) -> Result<()> {
+    let repository = Repository { root: clone.to_path_buf() };
+    if !repository.has(commit).await {
+        let mut git = quiet(clone);
+        on_network(&mut git, clone).await;
+        git.env("GIT_ALLOW_PROTOCOL", "https:ssh");
+        git.args(["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "origin", commit]);
+        output(git).await?;
+    }
+    let mut git = unfiltered(clone).await?;
+    // No branch moves: the head alone stands at the commit.
+    git.args(["checkout", "--quiet", "--force", "--detach", commit]);
+    output(git).await.map(|_| ())
+}
+
+/// The files of a worktree that Git LFS is to keep.
+pub async fn lfs_files(worktree: &Path) -> Result<Vec<String>> {
+    let mut git = quiet(worktree);
+    git.args(["ls-files", "-z", "--", ":(top,attr:filter=lfs)"]);
+    Ok(names(&output(git).await?))
 }
 
 /// Whether git could name an object so. Anything else could be an option.
@@ -161,6 +246,18 @@ async fn unfiltered(folder: &Path) -> Result<Command> {
         }
     }
     Ok(git)
+}
+
+/// Lets git speak to other machines without asking anybody anything.
+async fn on_network(git: &mut Command, folder: &Path) {
+    let mut asked = quiet(folder);
+    asked.args(["config", "--get", "core.sshCommand"]);
+    if output(asked).await.is_err() {
+        // Its questions would go to the terminal, past git.
+        git.env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes");
+    }
+    // Empty: no window asks either.
+    git.env("GIT_ASKPASS", "");
 }
 
 /// Keeps git from finding a repository around a folder: it would leave out what is outside of that one.

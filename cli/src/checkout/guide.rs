@@ -83,7 +83,7 @@ fn environment(text: &mut String, snapshot: &Snapshot, packages: Option<&str>) {
     let submodules = snapshot.rebuild.iter().flat_map(|rebuild| &rebuild.submodules);
     for submodule in submodules {
         let (path, commit) = (line(&submodule.path), line(&submodule.commit));
-        let _ = writeln!(text, "- Submodule {path}: {commit}. `git submodule update --init` fetches it.");
+        let _ = writeln!(text, "- Submodule {path}: {commit}");
     }
     if let Some(packages) = packages {
         let _ = writeln!(text, "- Packages: {packages} lists what was installed. In an environment of its own:");

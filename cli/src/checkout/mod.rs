@@ -1,8 +1,9 @@
 //! `otrace checkout`: the state that a run ran on, got back into a folder of its own.
 //!
 //! Everything comes from the server, which is not trusted: a name is checked ([`names`]), a file is written below the
-//! destination and through no link ([`tree`]), git runs nothing ([`git`]), and what other programs would run by
-//! themselves is shown first ([`risky`]). Nothing of the run is executed.
+//! destination and through no link ([`tree`]), git runs nothing ([`git`]), submodules come from the user's own clones
+//! or over HTTPS and SSH ([`submodules`]), and what other programs would run by themselves is shown first ([`risky`]).
+//! Nothing of the run is executed.
 
 mod building;
 mod contents;
@@ -10,9 +11,11 @@ mod copying;
 pub mod destination;
 mod git;
 mod guide;
+mod lfs;
 mod names;
 mod plan;
 mod risky;
+mod submodules;
 mod tree;
 
 use std::path::PathBuf;

@@ -60,6 +60,15 @@ impl Tree {
         }
     }
 
+    /// Whether there is a folder of this name, and no link on the way to it.
+    pub fn is_folder(&self, parts: &[&str]) -> bool {
+        let found = self.folder_of(parts, false).and_then(|(folder, name)| {
+            openat(&folder, name, FOLDER, Mode::empty())?;
+            Ok(())
+        });
+        found.is_ok()
+    }
+
     /// The first `limit` bytes of a file.
     pub fn read(&self, parts: &[&str], limit: u64) -> io::Result<Vec<u8>> {
         let (folder, name) = self.folder_of(parts, false)?;
@@ -115,7 +124,9 @@ mod tests {
         symlink(elsewhere.path(), folder.path().join("out")).expect("linked");
         symlink(elsewhere.path().join("new"), folder.path().join("file")).expect("linked");
         fs::write(elsewhere.path().join("there"), "theirs").expect("written");
+        fs::create_dir(folder.path().join("in")).expect("made");
         let tree = Tree::open(folder.path()).expect("opened");
+        assert!(!tree.is_folder(&["out"]) && tree.is_folder(&["in"]) && !tree.is_folder(&["in", "nothing"]));
         assert!(tree.create(&["out", "x"], false).is_err());
         assert!(tree.create(&["out", "deep", "x"], false).is_err());
         assert!(tree.create(&["file"], false).is_err());

@@ -3,6 +3,7 @@
 mod download;
 mod partial;
 
+use otrace_history::compare::Texts;
 use otrace_wire::{ExperimentId, LogStream, Run, Sha256Digest, Whoami, paths};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
@@ -15,6 +16,8 @@ use crate::error::{Error, Result};
 
 /// The largest content that is read into memory, in bytes.
 const CONTENT_MAX: usize = 16 * 1024 * 1024;
+/// So many runs with all that they left behind are asked for at once.
+const FULL_PAGE: u32 = 100;
 
 /// Which runs to list, and how.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +78,24 @@ impl Client {
     /// A page of runs, without the texts of their artifacts and logs.
     pub async fn runs(&self, query: &RunsQuery) -> Result<RunsPage> {
         self.call(self.get(paths::RUNS, &query.parameters())?).await
+    }
+
+    /// Every run of the project, the oldest first: with all that it left behind, but for the texts of its artifacts and
+    /// logs and the rows of its tables.
+    pub async fn all_runs(&self) -> Result<Vec<Run>> {
+        let mut query = RunsQuery { sort: Some("number".to_owned()), limit: Some(FULL_PAGE), ..RunsQuery::default() };
+        let mut runs = Vec::new();
+        loop {
+            let mut parameters = query.parameters();
+            parameters.push(("details", "true".to_owned()));
+            let page: RunsPage = self.call(self.get(paths::RUNS, &parameters)?).await?;
+            let brought_any = !page.runs.is_empty();
+            runs.extend(page.runs);
+            query.cursor = page.next_cursor.filter(|_| brought_any);
+            if query.cursor.is_none() {
+                return Ok(runs);
+            }
+        }
     }
 
     /// What a run printed from some byte on, or wrote into the log file at a path: as much as one answer holds.
@@ -142,6 +163,12 @@ impl Client {
             bytes.extend_from_slice(&chunk);
         }
         Ok(bytes)
+    }
+}
+
+impl Texts for Client {
+    async fn text(&self, _: ExperimentId, sha256: &Sha256Digest) -> Option<String> {
+        String::from_utf8(self.content(sha256).await.ok()?).ok()
     }
 }
 

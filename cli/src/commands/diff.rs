@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use anstyle::Style;
 use clap::Args;
+use otrace_history::compare::{self, Comparison, FieldChange, FileChange, ResultChange, Side};
 use serde_json::Value;
 
 use crate::args::CredentialArgs;
 use crate::client::Client;
 use crate::commands::load_settings;
-use crate::compare::{self, Comparison, FieldChange, FileChange, ResultChange, Side};
 use crate::error::Result;
 use crate::printer::table::{Cell, Heading, Table};
 use crate::printer::{self, BAD, BUSY, FAINT, GOOD, PLAIN, STRONG, human};
@@ -150,27 +150,6 @@ fn are(count: usize) -> String {
 /// How much more it is, as people read it: `+0.1 (+12.5 %)`.
 fn difference(change: &ResultChange) -> String {
     let Some(by) = change.difference else { return String::new() };
-    let by = rounded(by);
+    let by = human::difference(by);
     change.percent.map_or_else(|| by.clone(), |percent| format!("{by} ({percent:+.1} %)"))
-}
-
-/// Six digits tell enough, and hide what is only the arithmetic's.
-fn rounded(number: f64) -> String {
-    let magnitude = number.abs();
-    if magnitude != 0.0 && !(1e-4..1e6).contains(&magnitude) {
-        return format!("{number:+.3e}");
-    }
-    let text = format!("{number:+.6}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn differences_are_told_in_few_digits() {
-        let told = [0.9 - 0.8, -12.0, 0.0, 1.5e-7, 2_000_000.0, 0.25].map(rounded);
-        assert_eq!(told, ["+0.1", "-12", "+0", "+1.500e-7", "+2.000e6", "+0.25"]);
-    }
 }

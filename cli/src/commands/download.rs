@@ -1,7 +1,7 @@
 //! `otrace download`: files that are kept with a run, into a folder.
 
-mod folder;
-mod plan;
+pub(crate) mod folder;
+pub(crate) mod plan;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -87,7 +87,13 @@ pub async fn run(args: &DownloadArgs) -> Result<ExitCode> {
 }
 
 /// Brings one file, unless it is there as it is on the server; where it is then.
-async fn fetch(client: &Client, folder: &Folder, wanted: &Wanted, force: bool, meter: &Meter) -> Result<PathBuf> {
+pub(crate) async fn fetch(
+    client: &Client,
+    folder: &Folder,
+    wanted: &Wanted,
+    force: bool,
+    meter: &Meter,
+) -> Result<PathBuf> {
     let target = folder.place(&wanted.place)?;
     if folder::is_there(&target, &wanted.digest, wanted.size) {
         meter.add(wanted.size);

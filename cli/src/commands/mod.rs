@@ -10,12 +10,17 @@ pub mod diff;
 pub mod doctor;
 pub mod download;
 pub mod export;
+mod history;
+pub mod import;
 mod init;
+pub mod ledger;
 mod login;
 pub mod logout;
 pub mod logs;
 pub mod man;
+pub mod mcp;
 pub mod note;
+pub mod notebook;
 pub mod open;
 pub mod restore;
 mod run;
@@ -25,6 +30,7 @@ pub mod show;
 mod status;
 mod sync;
 pub mod tag;
+pub mod ui;
 mod whoami;
 
 use std::process::ExitCode;
@@ -53,13 +59,18 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Note(args) => return note::run(&args).await,
         Command::Tag(args) => return tag::run(&args).await,
         Command::Open(args) => return open::run(&args).await,
+        Command::Ui(args) => return ui::run(&args).await,
         Command::Delete(args) => return delete::run(&args).await,
         Command::Restore(args) => return restore::run(&args).await,
+        Command::Import(args) => return import::run(&args).await,
         Command::Checkout(args) => checkout::run(&args).await?,
         Command::Export(args) => export::run(&args).await?,
         Command::Logout(args) => logout::run(&args).await?,
         Command::Doctor(args) => return doctor::run(&args).await,
+        Command::Notebook(args) => return notebook::run(&args).await,
+        Command::Ledger(args) => return ledger::run(&args).await,
         Command::Scaffold(args) => scaffold::run(&args)?,
+        Command::Mcp(args) => mcp::run(args).await?,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args)?,
     }

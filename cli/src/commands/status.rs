@@ -1,45 +1,20 @@
 //! `otrace status`: which runs of this workspace the server lacks something of.
 
-use otrace_wire::ExperimentId;
-use serde::Serialize;
 use serde_json::json;
-use uuid::Uuid;
 
 use crate::args::StatusArgs;
 use crate::error::Result;
 use crate::printer;
-use crate::spool::records::{Asked, Captured, Started};
-use crate::spool::{Entry, Spool, bound};
+use crate::spool::bound;
+use crate::spool::unsent::{self, Unsent};
 use crate::workspace::Workspace;
-
-/// A run that is not confirmed.
-#[derive(Debug, Serialize)]
-struct Unsent {
-    run_id: Uuid,
-    /// What it is called.
-    name: String,
-    experiment_id: Option<ExperimentId>,
-    command: String,
-    recorded_at: String,
-    /// `recording`, `running`, `ended` or `broken_off`.
-    state: &'static str,
-    /// The command's process, where its `otrace` has gone.
-    process: Option<u32>,
-    exit_code: Option<i32>,
-    /// What the server has not confirmed.
-    missing: Vec<String>,
-    bytes: u64,
-}
 
 /// Prints them.
 pub fn run(args: &StatusArgs) -> Result<()> {
-    let workspace = Workspace::current()?;
-    let mut unsent = Vec::new();
-    for entry in Spool::of(&workspace).entries() {
-        match describe(&workspace, &entry) {
-            Ok(run) => unsent.extend(run),
-            Err(error) => printer::warning(error),
-        }
+    let workspace = Workspace::initialized()?;
+    let (unsent, problems) = unsent::read(&workspace);
+    for problem in problems {
+        printer::warning(problem);
     }
     if let Some(warning) = bound::warning(&workspace) {
         printer::warning(warning);
@@ -57,68 +32,9 @@ pub fn run(args: &StatusArgs) -> Result<()> {
     Ok(())
 }
 
-/// Nothing, if it has been confirmed at this moment.
-fn describe(workspace: &Workspace, entry: &Entry) -> Result<Option<Unsent>> {
-    let is_busy = entry.lock()?.is_none();
-    let Some(Asked { request, recorded_at, .. }) = entry.asked()? else { return Ok(None) };
-    let (started, ended, captured) = (entry.started()?, entry.ended()?, entry.captured()?);
-    let created = entry.created()?.map(|created| created.experiment);
-    let experiment_id = created.or_else(|| started.as_ref().and_then(|started| started.experiment));
-    let process = if ended.is_none() && !is_busy { entry.living_child() } else { None };
-    let state = match (is_busy, &ended, process) {
-        (true, ..) => "recording",
-        (_, Some(_), _) => "ended",
-        (_, None, Some(_)) => "running",
-        (_, None, None) => "broken_off",
-    };
-    Ok(Some(Unsent {
-        run_id: entry.id,
-        name: entry.label(),
-        experiment_id,
-        command: request.command,
-        recorded_at,
-        state,
-        process,
-        exit_code: ended.map(|ended| ended.exit_code),
-        missing: missing(experiment_id, started.as_ref(), captured.as_ref()),
-        bytes: bytes(workspace, started.as_ref(), captured.as_ref()),
-    }))
-}
-
-fn missing(experiment: Option<ExperimentId>, started: Option<&Started>, captured: Option<&Captured>) -> Vec<String> {
-    let mut missing = Vec::new();
-    if experiment.is_none() {
-        missing.push("the run itself".to_owned());
-    }
-    match (started, captured) {
-        (_, Some(captured)) => missing.push(format!("up to {} files and logs", captured.contents.len())),
-        (Some(_), None) => missing.push("its logs and files".to_owned()),
-        (None, None) => {}
-    }
-    missing.push("how it ended".to_owned());
-    missing
-}
-
-/// How much there is to send at most. What the server has already of it is not sent again.
-fn bytes(workspace: &Workspace, started: Option<&Started>, captured: Option<&Captured>) -> u64 {
-    if let Some(captured) = captured {
-        return captured.contents.iter().map(|content| content.size_bytes).sum();
-    }
-    let Some(started) = started else { return 0 };
-    let logs = [workspace.stdout_log(&started.name), workspace.stderr_log(&started.name)];
-    let logs = logs.iter().filter_map(|log| Some(log.metadata().ok()?.len()));
-    started.contents.iter().map(|content| content.size_bytes).chain(logs).sum()
-}
-
 fn print(run: &Unsent) {
-    let state = match (run.state, run.process, run.exit_code) {
-        ("recording", ..) => "is being recorded or sent by another otrace".to_owned(),
-        ("running", Some(pid), _) => format!("its otrace is gone, its command still runs (process {pid})"),
-        ("ended", _, Some(code)) => format!("ended with exit code {code}"),
-        _ => "broken off".to_owned(),
-    };
     printer::line(format_args!("{}: {}", run.name, run.command));
     printer::line(format_args!("  Recorded: {}", run.recorded_at));
-    printer::line(format_args!("  State: {state}"));
+    printer::line(format_args!("  State: {}", run.state_in_words()));
     printer::line(format_args!("  Missing: {} ({})", run.missing.join(", "), printer::bytes(run.bytes)));
 }

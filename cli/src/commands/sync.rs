@@ -21,7 +21,7 @@ const BESIDE: Duration = Duration::from_secs(4);
 
 /// Sends them all, and says what became of each.
 pub async fn run() -> Result<()> {
-    let workspace = Workspace::current()?;
+    let workspace = Workspace::initialized()?;
     let settings = Settings::load(&CredentialArgs::default(), &workspace)?;
     let finisher = Finisher { workspace: &workspace, settings: &settings, patience: PATIENCE, is_quiet: false };
     let entries = Spool::of(&workspace).entries();

@@ -17,6 +17,8 @@ const SHOWN_AFTER: Duration = Duration::from_secs(1);
 const DRAWN_EACH: Duration = Duration::from_millis(250);
 /// How it looks, after a word for what is done.
 const LOOK: &str = "[{bar:30}] {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
+/// How an import looks.
+const LOOK_OF_RUNS: &str = "Importing [{bar:30}] {human_pos} of {human_len} runs, {eta} left";
 
 /// The bar that is on the terminal now, so that what else is printed comes above it.
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
@@ -55,12 +57,21 @@ impl Progress {
         Self::doing("Receiving", bytes)
     }
 
+    /// Of so many runs to import.
+    pub fn of_runs(runs: u64) -> Self {
+        Self::looking(LOOK_OF_RUNS, runs)
+    }
+
     fn doing(what: &str, bytes: u64) -> Self {
-        if bytes < BYTES_MIN || super::is_quiet() || !stderr().is_terminal() {
+        if bytes < BYTES_MIN { Self::hidden() } else { Self::looking(&format!("{what} {LOOK}"), bytes) }
+    }
+
+    fn looking(look: &str, length: u64) -> Self {
+        if super::is_quiet() || !stderr().is_terminal() {
             return Self::hidden();
         }
-        let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::hidden());
-        if let Ok(style) = ProgressStyle::with_template(&format!("{what} {LOOK}")) {
+        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden());
+        if let Ok(style) = ProgressStyle::with_template(look) {
             bar.set_style(style.progress_chars("=> "));
         }
         let (goes_on, over) = mpsc::channel();
@@ -77,7 +88,7 @@ impl Progress {
 }
 
 impl Meter {
-    /// So many more bytes are on their way.
+    /// So many more bytes, or runs, are on their way.
     pub fn add(&self, bytes: u64) {
         self.counted.fetch_add(bytes, Ordering::Relaxed);
         if let Progress(Some(shown)) = &self.progress {

@@ -22,7 +22,7 @@ use crate::spool::delivery::{self, Parcel};
 use crate::spool::gather::{self, Outputs};
 use crate::spool::records::{Asked, Captured, Content, Created, Started};
 use crate::spool::series::{self, Sender};
-use crate::spool::{Entry, Locked};
+use crate::spool::{Entry, Locked, kept};
 use crate::stored_log::StoredLog;
 use crate::workspace::Workspace;
 use crate::{clock, printer, upload};
@@ -88,6 +88,7 @@ impl Finisher<'_> {
         let captured_at = outcome.finished_at.clone().unwrap_or_else(clock::now);
         let captured = self.captured(run, &asked, &started, captured_at).await?;
         self.deliver(&on_server, &captured, Sender::new(entry.series_file()), &outcome).await?;
+        kept::keep(self.workspace, entry);
         run.remove();
         Ok(Finished::Sent(on_server.experiment))
     }

@@ -13,6 +13,7 @@ pub mod durable;
 mod files;
 pub mod finish;
 pub mod gather;
+pub mod kept;
 mod process;
 pub mod records;
 pub mod series;
@@ -264,3 +265,4 @@ fn open_lock(folder: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests;
+pub mod unsent;

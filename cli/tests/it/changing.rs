@@ -25,7 +25,7 @@ async fn a_note_is_written_from_an_argument_or_from_standard_input() {
     assert_eq!(notes.len(), 2, "{notes:?}");
     assert!(notes.contains(&json!("it converges #insight")), "{notes:?}");
     let answer = workspace.otrace(&["note", "exp001", " "]).await;
-    assert!(answer.failed_in_one_line().contains("a note needs a text"));
+    assert!(answer.refusal().contains("a note needs a text"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,10 +42,10 @@ async fn tags_are_added_and_taken_away_by_their_signs() {
 async fn a_run_is_deleted_only_if_that_is_meant_and_comes_back() {
     let (server, key, workspace) = one_run().await;
     let answer = workspace.otrace(&["delete", "exp001"]).await;
-    let expected = "otrace: nobody is there to confirm it. Add --yes to delete without asking.";
-    assert_eq!(answer.failed_in_one_line(), expected);
+    let expected = "error: nobody is there to confirm it\nhint: Add --yes to delete without asking.";
+    assert_eq!(answer.refusal(), expected);
     let answer = workspace.otrace(&["delete", "exp001", "exp009", "--yes"]).await;
-    assert!(answer.failed_in_one_line().starts_with("otrace: Unknown experiment: exp009."));
+    assert!(answer.refusal().starts_with("error: Unknown experiment: exp009\n"));
     assert_eq!(run_count(&server, &key).await, 1, "all of them or none");
     let answer = workspace.otrace(&["delete", "exp001", "--yes"]).await.succeeded();
     assert_eq!(answer.stdout, "Deleted exp001\n");
@@ -60,7 +60,7 @@ async fn a_key_of_another_project_than_the_settings_say_changes_nothing() {
     let other = server.project("other").await;
     let workspace = workspace.set("TRACE_PROJECT_ID", &other.id.to_string());
     let answer = workspace.otrace(&["delete", "exp001", "--yes"]).await;
-    assert!(answer.failed_in_one_line().starts_with("otrace: TRACE_PROJECT_ID is "), "{}", answer.stderr);
+    assert!(answer.refusal().starts_with("error: TRACE_PROJECT_ID is "), "{}", answer.stderr);
     assert_eq!(run_count(&server, &key).await, 1);
 }
 

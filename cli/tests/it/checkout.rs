@@ -159,8 +159,9 @@ async fn a_checkout_says_what_it_did_and_where() {
     assert!(page.contains("## How faithful this is\n\nRebuilt fully.\n"), "{page}");
     assert!(page.contains("- trace-artifacts/out.txt sha256:"), "{page}");
     let again = second.otrace(&["checkout", "exp001"]).await;
-    let expected = format!("otrace: Checkout destination is not empty: {shown}. Choose an empty path with --path.");
-    assert_eq!(again.failed_in_one_line(), expected);
+    let expected =
+        format!("error: Checkout destination is not empty: {shown}\nhint: Choose an empty path with --path.");
+    assert_eq!(again.refusal(), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,9 +170,9 @@ async fn what_can_not_be_checked_out_is_told_in_one_line() {
     let project = server.project("wake-word").await;
     let workspace = Workspace::with_key(&server, &project.key);
     let answer = workspace.otrace(&["checkout", "exp099"]).await;
-    assert!(answer.failed_in_one_line().starts_with("otrace: Unknown experiment: exp099"), "{}", answer.stderr);
+    assert!(answer.refusal().starts_with("error: Unknown experiment: exp099\n"), "{}", answer.stderr);
     let answer = workspace.otrace(&["checkout", "exp099", "--in-place"]).await;
-    assert!(answer.failed_in_one_line().contains("--in-place is not automated"), "{}", answer.stderr);
+    assert!(answer.refusal().contains("--in-place is not automated"), "{}", answer.stderr);
     assert!(!workspace.has("../demo.trace-checkouts"));
 }
 
@@ -222,9 +223,9 @@ async fn files_that_run_by_themselves_are_shown_first() {
     clones.first.run("echo 1 > out.txt").await.succeeded();
     let second = &clones.second;
     let answer = second.otrace(&["checkout", "exp001", "--path", "../copy"]).await;
-    let expected = "otrace: this run brings files that other programs run by themselves: Makefile. \
-        If you trust who recorded it, repeat this with --yes.";
-    assert_eq!(answer.failed_in_one_line(), expected);
+    let expected = "error: this run brings files that other programs run by themselves: Makefile\n\
+        hint: If you trust who recorded it, repeat this with --yes.";
+    assert_eq!(answer.refusal(), expected);
     assert!(!second.path("../copy").exists());
     clones.check_out(&["--yes"]).await;
     assert!(copy_of(second, "Makefile").exists());

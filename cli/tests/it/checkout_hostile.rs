@@ -211,7 +211,7 @@ async fn a_content_that_is_not_what_it_should_be_leaves_nothing_behind() {
     hostile.answers.insert(format!("/v1/contents/{}", hex(b"evil")), ("application/octet-stream", b"else".to_vec()));
     file["hash"] = json!(format!("sha256:{}", hex(b"evil")));
     let (workspace, answer) = check_out(hostile, &json!({"snapshot": {"files": [file]}})).await;
-    assert!(answer.failed_in_one_line().contains("did not arrive as it is"), "{}", answer.stderr);
+    assert!(answer.refusal().contains("did not arrive as it is"), "{}", answer.stderr);
     assert!(!workspace.path("../copy").exists());
     let left = workspace.path(".trace/checkouts").read_dir().expect("read").count();
     assert_eq!(left, 0, "what was fetched is gone");

@@ -44,8 +44,8 @@ async fn a_path_a_folder_or_a_glob_says_which() {
         assert_eq!(answer.stdout, expected);
     }
     let answer = workspace.otrace(&["download", "exp001", "nothing"]).await;
-    let expected = "otrace: exp001 has no file nothing. `otrace artifacts exp001` lists its files.";
-    assert_eq!(answer.failed_in_one_line(), expected);
+    let expected = "error: exp001 has no file nothing\nhint: `otrace artifacts exp001` lists its files.";
+    assert_eq!(answer.refusal(), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

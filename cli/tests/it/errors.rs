@@ -1,4 +1,4 @@
-//! Bad input: one line that says what to do, exit code 1, and the command has not started.
+//! Bad input: one line that says why, a hint that says what to do, exit code 1, and the command has not started.
 
 use std::ffi::OsStr;
 use std::io::{Read as _, Write as _};
@@ -19,7 +19,7 @@ async fn refused_run(workspace: &Workspace, options: &[&str]) -> String {
     args.extend(["--", "touch", "marker"]);
     let answer = workspace.otrace(&args).await;
     assert!(!workspace.has("marker"), "the command was started");
-    answer.failed_in_one_line().to_owned()
+    answer.refusal().to_owned()
 }
 
 const COMPLETE: [&str; 6] = ["--intent", "i", "--setup", "s", "--expect-artifact", "marker"];
@@ -44,18 +44,18 @@ async fn a_run_without_a_command_is_told_how_to_give_one() {
     let workspace = Workspace::new();
     let args = [&["run"][..], &COMPLETE].concat();
     let answer = workspace.otrace(&args).await;
-    let expected = "otrace: No command provided. Use `otrace run --intent ... -- <command>`.";
-    assert_eq!(answer.failed_in_one_line(), expected);
+    let expected = "error: No command provided. Use `otrace run --intent ... -- <command>`.";
+    assert_eq!(answer.refusal(), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forgotten_pair_of_dashes_is_told_as_a_missing_command() {
     let workspace = Workspace::new();
-    let expected = "otrace: No command provided. Use `otrace run --intent ... -- <command>`.";
-    assert_eq!(workspace.otrace(&["run"]).await.failed_in_one_line(), expected);
+    let expected = "error: No command provided. Use `otrace run --intent ... -- <command>`.";
+    assert_eq!(workspace.otrace(&["run"]).await.refusal(), expected);
     for command in [&["touch", "marker"][..], &["touch", "--no-create", "marker"]] {
         let args = [&["run"][..], &COMPLETE, command].concat();
-        assert_eq!(workspace.otrace(&args).await.failed_in_one_line(), expected, "{args:?}");
+        assert_eq!(workspace.otrace(&args).await.refusal(), expected, "{args:?}");
     }
     assert!(!workspace.has("marker") && !workspace.has(".trace"));
 }
@@ -67,7 +67,7 @@ async fn an_argument_that_is_no_text_is_told_in_one_line() {
     command.arg(OsStr::from_bytes(b"mark\xff"));
     let output = command.output().await.expect("otrace runs");
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!((output.status.code(), stderr.lines().count()), (Some(2), 1), "{stderr}");
+    assert_eq!((output.status.code(), stderr.lines().count()), (Some(2), 2), "{stderr}");
     assert!(stderr.contains("not valid UTF-8"), "{stderr}");
 }
 
@@ -81,7 +81,7 @@ async fn without_a_key_nothing_starts() {
 async fn a_wrong_or_revoked_key_starts_nothing() {
     let server = TestServer::start().await;
     let project = server.project("wake-word").await;
-    let could_not = "otrace: could not create the run on the server; the command was not started.";
+    let could_not = "error: could not create the run on the server; the command was not started.";
     let line = refused_run(&Workspace::with_key(&server, "trc_wrong"), &COMPLETE).await;
     assert!(line.starts_with(could_not) && line.contains("code=unauthorized"), "{line}");
 
@@ -150,8 +150,8 @@ async fn an_address_that_is_none_is_told_with_an_example() {
 
 fn assert_usage_error(answer: &Answer) {
     assert_eq!(answer.code, 2, "{}", answer.stderr);
-    assert!(answer.stderr.starts_with("otrace: "), "{}", answer.stderr);
-    assert_eq!(answer.stderr.lines().count(), 1, "{}", answer.stderr);
+    let lines: Vec<_> = answer.stderr.lines().collect();
+    assert!(lines.len() == 2 && lines[0].starts_with("error: ") && lines[1].starts_with("hint: "), "{lines:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -104,10 +104,10 @@ async fn a_file_is_overwritten_only_when_told_to() {
     let answer = workspace.otrace(&["export", "--output", "kept.zip"]).await;
     let shown = workspace.path("kept.zip");
     let expected = format!(
-        "otrace: {} is there already. Choose another name with --output, or overwrite it with --force.",
+        "error: {} is there already\nhint: Choose another name with --output, or overwrite it with --force.",
         shown.display()
     );
-    assert_eq!(answer.failed_in_one_line(), expected);
+    assert_eq!(answer.refusal(), expected);
     assert_eq!(workspace.read("kept.zip"), "mine");
     workspace.otrace(&["export", "--output", "kept.zip", "--force"]).await.succeeded();
     assert_eq!(names(&entries(&shown)), ["TRACE_EXPORT_README.txt", "a", "trace-export-manifest.json"]);

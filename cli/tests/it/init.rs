@@ -83,7 +83,7 @@ async fn a_refused_key_leaves_the_directory_as_it_was() {
     let server = TestServer::start().await;
     let workspace = Workspace::with_key(&server, "trc_wrong");
     let answer = workspace.otrace(&["init"]).await;
-    assert!(answer.failed_in_one_line().contains("unauthorized"), "{}", answer.stderr);
+    assert!(answer.refusal().contains("unauthorized"), "{}", answer.stderr);
     assert!(!workspace.has(".trace") && !workspace.has("TRACE_FOR_AGENTS.md"));
 }
 
@@ -92,6 +92,6 @@ async fn without_a_key_init_says_where_to_make_one() {
     let server = TestServer::start().await;
     let workspace = Workspace::new().set("TRACE_API_URL", server.url());
     let answer = workspace.otrace(&["init"]).await;
-    let line = answer.failed_in_one_line();
+    let line = answer.refusal();
     assert!(line.contains(&format!("{}/projects", server.url())), "{line}");
 }

@@ -37,7 +37,7 @@ async fn a_refused_key_leaves_the_saved_login_as_it_was() {
     let before = std::fs::read(workspace.saved_login()).expect("read");
 
     let answer = workspace.otrace(&["login", "--api-key", "trc_wrong"]).await;
-    answer.failed_in_one_line();
+    answer.refusal();
     assert_eq!(std::fs::read(workspace.saved_login()).expect("read"), before);
 }
 
@@ -45,7 +45,7 @@ async fn a_refused_key_leaves_the_saved_login_as_it_was() {
 async fn a_login_without_a_key_or_a_person_says_where_to_make_one() {
     let workspace = Workspace::new();
     let answer = workspace.otrace(&["login", "--paste", "--api-url", &nowhere()]).await;
-    let line = answer.failed_in_one_line();
+    let line = answer.refusal();
     assert!(line.contains("no API key") && line.contains("/projects"), "{line}");
     assert!(!workspace.saved_login().exists());
 }
@@ -74,6 +74,6 @@ async fn a_saved_key_is_not_sent_to_a_server_that_a_repository_names() {
     let address = stranger.local_addr().expect("an address");
     workspace.write(".env", format!("TRACE_API_URL=http://{address}\n"));
     let answer = workspace.otrace(&["whoami"]).await;
-    assert!(answer.failed_in_one_line().contains("the saved login is for"));
+    assert!(answer.refusal().contains("the saved login is for"));
     assert!(stranger.accept().is_err(), "nobody may have called");
 }

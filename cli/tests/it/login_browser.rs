@@ -94,7 +94,7 @@ async fn a_denied_login_changes_nothing_and_says_so() {
     waiting.decide(&server, &project, "deny").await;
     let (code, _, errors) = waiting.end().await;
     assert_eq!(code, Some(1));
-    assert_eq!(errors, "otrace: the login was denied in the browser. Nothing was changed.\n");
+    assert_eq!(errors, "error: the login was denied in the browser\nhint: Nothing was changed.\n");
     assert!(!workspace.saved_login().exists());
 }
 

@@ -75,7 +75,7 @@ async fn no_saved_key_is_sent_to_a_server_that_none_was_saved_for() {
     workspace.write(".env", format!("TRACE_API_URL={url}\n"));
 
     let answer = workspace.otrace(&["whoami"]).await;
-    let line = answer.failed_in_one_line();
+    let line = answer.refusal();
     let refused = format!("no API key for {url}");
     for part in [refused.as_str(), first.url(), last.url(), "none is sent elsewhere"] {
         assert!(line.contains(part), "{part} is not in {line}");
@@ -94,7 +94,7 @@ async fn a_file_that_others_can_read_is_refused_until_it_is_closed_to_them() {
         let answer = workspace.otrace(&["whoami"]).await;
         assert_eq!(answer.code, 1, "{}", answer.stdout);
         let lines: Vec<_> = answer.stderr.lines().collect();
-        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert_eq!(lines.len(), 3, "{lines:?}");
         assert!(lines[0].contains("is open to others") && lines[0].contains("chmod 600"), "{lines:?}");
         assert!(lines[1].contains("no API key"), "{lines:?}");
     }

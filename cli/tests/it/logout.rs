@@ -53,7 +53,7 @@ async fn a_key_that_the_login_had_made_ends_with_it() {
     assert_eq!(saved(&workspace), json!({"servers": {}}));
     assert_eq!(mode(&workspace.saved_login()), 0o600);
     let again = workspace.otrace(&["whoami", "--api-url", server.url()]).await;
-    assert!(again.failed_in_one_line().contains("no API key"), "{}", again.stderr);
+    assert!(again.refusal().contains("no API key"), "{}", again.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,15 +116,15 @@ async fn a_server_that_none_is_saved_for_is_told_with_those_that_are() {
     let server = TestServer::start().await;
     let project = server.project("wake-word").await;
     let (workspace, elsewhere) = (Workspace::new(), nowhere());
-    let refused = format!("otrace: there is no saved login for {elsewhere}");
+    let refused = format!("error: there is no saved login for {elsewhere}");
     let answer = workspace.otrace(&["logout", "--api-url", &elsewhere]).await;
-    assert_eq!(answer.failed_in_one_line(), refused);
+    assert_eq!(answer.refusal(), refused);
     assert!(!workspace.saved_login().exists());
 
     log_in_with_key(&workspace, &server, &project.key).await;
     let answer = workspace.otrace(&["logout", "--api-url", &elsewhere]).await;
-    let hint = format!("{refused}. Choose one with --api-url, or all with --all: {}", server.url());
-    assert_eq!(answer.failed_in_one_line(), hint);
+    let hint = format!("{refused}\nhint: Choose one with --api-url, or all with --all: {}", server.url());
+    assert_eq!(answer.refusal(), hint);
     workspace.otrace(&["whoami"]).await.succeeded();
 }
 

@@ -17,7 +17,7 @@ async fn what_was_printed_comes_back_to_the_byte() {
     let answer = workspace.otrace(&["logs", "exp001", "--stderr", "--follow"]).await.succeeded();
     assert_eq!(answer.stdout, "bad\n");
     let answer = workspace.otrace(&["logs", "exp001", "--log", "no.log"]).await;
-    assert!(answer.failed_in_one_line().starts_with("otrace: exp001 has no log no.log."), "{}", answer.stderr);
+    assert!(answer.refusal().starts_with("error: exp001 has no log no.log\n"), "{}", answer.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

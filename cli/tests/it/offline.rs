@@ -73,7 +73,7 @@ async fn a_run_that_was_meant_for_another_project_is_not_sent() {
 async fn a_server_that_is_not_there_is_told_with_the_way_without_it() {
     let workspace = Workspace::new().set("TRACE_API_URL", &nowhere()).set("TRACE_API_KEY", "trc_any");
     let answer = workspace.run("touch marker").await;
-    let line = answer.failed_in_one_line();
+    let line = answer.refusal();
     assert!(line.contains("the command was not started") && line.contains("--offline"), "{line}");
     assert!(!workspace.has("marker"));
     assert_eq!(spooled(&workspace), 0);

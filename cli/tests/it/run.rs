@@ -157,7 +157,7 @@ async fn a_command_that_is_not_there_is_a_failed_run() {
         args.push(program);
         let answer = workspace.otrace(&args).await;
         assert_eq!(answer.code, code, "{}", answer.stderr);
-        assert!(answer.stderr.starts_with(&format!("otrace: could not start {program}: ")), "{}", answer.stderr);
+        assert!(answer.stderr.starts_with(&format!("error: could not start {program}: ")), "{}", answer.stderr);
         assert_eq!(answer.stderr.lines().count(), 1);
         let run = recorded(&server, &project.key, experiment).await;
         assert_eq!((&run["status"], &run["exit_code"]), (&json!("failed"), &json!(code)));

@@ -78,7 +78,7 @@ async fn every_mistake_in_a_spec_is_told_in_one_line() {
     let spec = "version: 2\nintent: i\ncommand: touch marker\ncolour: red\nparent_id: exp001\n";
     workspace.write("otrace_demo_runspec.yaml", spec);
     let answer = workspace.otrace(&["run"]).await;
-    let line = answer.failed_in_one_line();
+    let line = answer.refusal();
     for mistake in [
         "parent_id is not part of RunSpec v1; ",
         "unknown RunSpec field: colour; ",
@@ -97,9 +97,9 @@ async fn a_file_that_is_no_yaml_is_told_in_one_line() {
     let workspace = Workspace::new();
     workspace.write("broken.yaml", "intent: [\nsetup: \"x\n");
     let answer = workspace.otrace(&["run", "--spec", "broken.yaml"]).await;
-    assert!(answer.failed_in_one_line().contains("RunSpec file is not valid YAML: "), "{}", answer.stderr);
+    assert!(answer.refusal().contains("RunSpec file is not valid YAML: "), "{}", answer.stderr);
     let answer = workspace.otrace(&["run", "--spec", "absent.yaml"]).await;
-    assert!(answer.failed_in_one_line().contains("RunSpec file not found: "), "{}", answer.stderr);
+    assert!(answer.refusal().contains("RunSpec file not found: "), "{}", answer.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,7 +108,7 @@ async fn a_spec_and_options_do_not_mix() {
     workspace.write("a.yaml", SPEC);
     for args in [&["run", "--spec", "a.yaml", "--tag", "x"][..], &["run", "--spec", "a.yaml", "--", "true"]] {
         let answer = workspace.otrace(args).await;
-        assert!(answer.failed_in_one_line().contains("Do not combine --spec"), "{}", answer.stderr);
+        assert!(answer.refusal().contains("Do not combine --spec"), "{}", answer.stderr);
     }
 }
 
@@ -134,7 +134,7 @@ async fn without_a_yes_nothing_happens() {
     for answer in ["n\n", "maybe\n", "\n", ""] {
         let args = ["run", "--spec", "a.yaml", "--verify-runspec"];
         let answer = workspace.otrace_reading(&args, answer).await;
-        assert_eq!(answer.failed_in_one_line(), "otrace: run cancelled.");
+        assert_eq!(answer.refusal(), "error: run cancelled.");
         assert!(!workspace.has("out.txt") && !workspace.has(".trace"));
     }
 }

@@ -59,8 +59,8 @@ async fn scripts_get_one_json_object() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_column_that_is_not_known_is_told_with_those_that_are() {
     let answer = Workspace::new().otrace(&["runs", "--columns", "id,colour"]).await;
-    let line = answer.failed_in_one_line();
-    assert!(line.starts_with("otrace: there is no column colour. There are id, uuid, status, "), "{line}");
+    let line = answer.refusal();
+    assert!(line.starts_with("error: there is no column colour\nhint: There are id, uuid, status, "), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -59,8 +59,8 @@ async fn nothing_is_written_through_a_link() {
     std::os::unix::fs::symlink(workspace.path("theirs"), workspace.path("outputs/eval.log")).expect("linked");
     workspace.otrace(&["scaffold", "outputs"]).await.succeeded();
     let answer = workspace.otrace(&["scaffold", "outputs", "--force"]).await;
-    let told = "otrace: outputs/eval.log is a link, which is not written through. Move it away first.";
-    assert_eq!(answer.failed_in_one_line(), told);
+    let told = "error: outputs/eval.log is a link, which is not written through\nhint: Move it away first.";
+    assert_eq!(answer.refusal(), told);
     assert_eq!(workspace.read("theirs"), "theirs");
 }
 

@@ -42,9 +42,9 @@ async fn an_experiment_that_is_not_there_is_told() {
     let workspace = Workspace::with_key(&server, &project.key);
     for command in ["show", "artifacts", "download", "logs"] {
         let answer = workspace.otrace(&[command, "exp042"]).await;
-        let expected = "otrace: Unknown experiment: exp042. `otrace runs` lists those that there are.";
-        assert_eq!(answer.failed_in_one_line(), expected, "{command}");
+        let expected = "error: Unknown experiment: exp042\nhint: `otrace runs` lists those that there are.";
+        assert_eq!(answer.refusal(), expected, "{command}");
     }
     let answer = workspace.otrace(&["show", "../keys"]).await;
-    assert!(answer.failed_in_one_line().starts_with("otrace: Unknown experiment: ../keys."));
+    assert!(answer.refusal().starts_with("error: Unknown experiment: ../keys\n"));
 }

@@ -39,7 +39,7 @@ async fn a_server_that_is_too_old_is_told_by_both_versions() {
     let (url, asked) = answering("200 OK\r\nX-Otrace-Version: 0.1.0", r#"{"ok": true}"#);
     let answer = against(&url).otrace(&["whoami"]).await;
     assert_eq!(answer.code, 1);
-    let told = format!("otrace: the server at {url} is version 0.1.0, and this otrace needs 0.2.0 or newer.");
+    let told = format!("error: the server at {url} is version 0.1.0, and this otrace needs 0.2.0 or newer\n");
     assert!(answer.stderr.starts_with(&told), "{}", answer.stderr);
     let said = format!("x-otrace-version: {}", env!("CARGO_PKG_VERSION"));
     assert!(asked.join().expect("asked").contains(&said), "each request says our version");
@@ -50,7 +50,7 @@ async fn a_server_that_finds_us_too_old_is_quoted() {
     let body = r#"{"ok": false, "error": "This otrace is too old.", "code": "client_too_old", "hint": "Update it."}"#;
     let (url, _asked) = answering("426 Upgrade Required", body);
     let answer = against(&url).otrace(&["whoami"]).await;
-    assert_eq!((answer.code, answer.stderr.as_str()), (1, "otrace: This otrace is too old. Update it.\n"));
+    assert_eq!((answer.code, answer.stderr.as_str()), (1, "error: This otrace is too old.\nhint: Update it.\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

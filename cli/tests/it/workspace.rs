@@ -149,13 +149,15 @@ impl Answer {
         self
     }
 
-    /// Asserts a failure that is told in one line, and gives that line.
-    pub fn failed_in_one_line(&self) -> &str {
+    /// Asserts a failure that is told in one line, and perhaps a hint below it. Gives both.
+    pub fn refusal(&self) -> &str {
         assert_eq!(self.code, 1, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
-        let line = self.stderr.trim_end_matches('\n');
-        assert!(line.starts_with("otrace: "), "{line}");
-        assert!(!line.contains('\n'), "more than one line: {line}");
-        line
+        let told = self.stderr.trim_end_matches('\n');
+        let mut lines = told.lines();
+        assert!(lines.next().is_some_and(|line| line.starts_with("error: ")), "{told}");
+        assert!(lines.next().is_none_or(|line| line.starts_with("hint: ")), "{told}");
+        assert_eq!(lines.next(), None, "more than a line and a hint: {told}");
+        told
     }
 }
 

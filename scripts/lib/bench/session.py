@@ -35,6 +35,8 @@ class Repetitions:
     output_megabytes: int = 1000
     page_requests: int = 5
     event_rounds: int = 10
+    import_rounds: int = 2
+    imported_runs: int = 10_000
 
 
 QUICK = Repetitions(
@@ -59,6 +61,8 @@ QUICK = Repetitions(
     output_megabytes=200,
     page_requests=3,
     event_rounds=3,
+    import_rounds=1,
+    imported_runs=2_000,
 )
 
 

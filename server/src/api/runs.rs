@@ -149,13 +149,17 @@ pub async fn artifacts(
 
 /// `GET /v1/runs`: every run of the project, however many, written as they are loaded. With any of `query`, `status`,
 /// `tag`, `sort`, `limit` and `cursor` one page of those that are asked for; published clients send none of them.
+/// With `details=true` a page has what each run left behind, as the list of all runs does.
 pub async fn list(
     State(app): State<AppState>,
     key: ProjectKey,
     Query(parameters): Query<Vec<(String, String)>>,
 ) -> Result<Response> {
     if let Some(search) = search(&parameters)? {
-        let found = services::runs::search(&app, &key, &search).await?;
+        let mut found = services::runs::search(&app, &key, &search).await?;
+        if parameters.iter().any(|(name, value)| name == "details" && value == "true") {
+            services::history::complete(&app, key.project.id, &mut found.runs).await?;
+        }
         let next_cursor = found.next.map(|place| place.to_cursor(&search.sort));
         let runs = found.runs.into_iter().map(run_json::summary).collect();
         return Ok(Answer(RunsAnswer { runs, next_cursor }).into_response());

@@ -27,6 +27,15 @@ pub struct ProjectMember {
 }
 
 impl ProjectMember {
+    /// Somebody who is signed in, as a member of the project that the URL names.
+    pub(super) async fn of(signed_in: SignedIn, parts: &mut Parts, app: &AppState) -> Result<Self> {
+        let SignedIn { account, client, .. } = signed_in;
+        let slug = named_slug(parts, app).await?;
+        let found = services::projects::find_for(app, &account, &slug).await?;
+        let (project, role) = found.ok_or(AppError::NotFound("Project"))?;
+        Ok(Self { account, project, role, client })
+    }
+
     /// Who acts, for the audit log.
     pub fn actor(&self) -> Actor {
         Actor::account(&self.account, self.client.address)
@@ -47,14 +56,15 @@ impl FromRequestParts<AppState> for ProjectMember {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self> {
-        let SignedIn { account, client, .. } = SignedIn::from_request_parts(parts, app).await?;
-        let Path(names) = Path::<HashMap<String, String>>::from_request_parts(parts, app)
-            .await
-            .map_err(|_| AppError::NotFound("Project"))?;
-        // No slug holds a NUL, and the database could not be asked for one.
-        let slug = names.get("slug").filter(|slug| !slug.contains('\0')).ok_or(AppError::NotFound("Project"))?;
-        let (project, role) =
-            services::projects::find_for(app, &account, slug).await?.ok_or(AppError::NotFound("Project"))?;
-        Ok(Self { account, project, role, client })
+        let signed_in = SignedIn::from_request_parts(parts, app).await?;
+        Self::of(signed_in, parts, app).await
     }
+}
+
+/// The project that the URL names in `{slug}`.
+pub(super) async fn named_slug(parts: &mut Parts, app: &AppState) -> Result<String> {
+    let names = Path::<HashMap<String, String>>::from_request_parts(parts, app).await;
+    let Path(mut names) = names.map_err(|_| AppError::NotFound("Project"))?;
+    // No slug holds a NUL, and the database could not be asked for one.
+    names.remove("slug").filter(|slug| !slug.contains('\0')).ok_or(AppError::NotFound("Project"))
 }

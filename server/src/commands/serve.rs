@@ -37,7 +37,7 @@ pub struct ServeArguments {
 
 /// Serves until SIGINT or SIGTERM, or until the private PostgreSQL breaks.
 pub async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
-    telemetry::start(arguments.log_format, "info,sqlx=warn");
+    telemetry::start(arguments.log_format, "info,sqlx=warn,rmcp=warn");
     allow_many_connections();
     let mut config = arguments.config;
     // The port first: a second server on it should not start a database.

@@ -179,6 +179,8 @@ actions! {
     RunRestored = "run.restored";
     /// All runs of a project were deleted, as an import does before it begins.
     AllRunsDeleted = "run.all_deleted";
+    /// Runs from elsewhere came into a project, in place of those that were there or after them.
+    RunsImported = "run.imported";
     /// A list of audit events left the server.
     AuditExported = "audit.exported";
 }

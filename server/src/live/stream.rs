@@ -16,8 +16,7 @@ use tokio::sync::watch;
 
 use super::{Place, RunEvent};
 use crate::app::AppState;
-use crate::auth::sessions::SessionHash;
-use crate::auth::{ProjectMember, SignedIn};
+use crate::auth::{ProjectReader, ReadProof};
 use crate::domain::{AccountId, ProjectId};
 use crate::error::Result;
 use crate::extract::Query;
@@ -51,12 +50,11 @@ pub struct Since {
 /// is told: the page has to look anew. `bye` says that the server stops.
 pub async fn run_events(
     State(app): State<AppState>,
-    signed_in: SignedIn,
-    member: ProjectMember,
+    ProjectReader { member, proof }: ProjectReader,
     Query(Since { since }): Query<Since>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + Send>> {
-    let place = app.live.take_place(signed_in.account.id, &app.config.limits)?;
+    let place = app.live.take_place(member.account.id, &app.config.limits)?;
     let began = app.clock.now();
     // Listen first and look back second, so that nothing falls between.
     let (heard, gaps) = (app.live.subscribe(), app.live.subscribe_to_gaps());
@@ -72,7 +70,7 @@ pub async fn run_events(
     } else {
         vec![resync(began)]
     };
-    let reader = Reader { account: signed_in.account.id, session: signed_in.session, slug: slug.clone() };
+    let reader = Reader { account: member.account.id, proof, slug: slug.clone() };
     let listening = Listening {
         project_id: member.project.id,
         slug,
@@ -142,7 +140,7 @@ impl Listening {
 /// Who reads a page.
 struct Reader {
     account: AccountId,
-    session: SessionHash,
+    proof: ReadProof,
     slug: String,
 }
 
@@ -156,11 +154,11 @@ async fn end(app: AppState, reader: Reader, told: Receiver<AccountId>) -> End {
     }
 }
 
-/// Resolves when the person may not see the project any more: their session has ended, or they are no
+/// Resolves when the reader may not see the project any more: their session or key has ended, or they are no
 /// member. Asked when somebody says that they may do less, and now and then besides.
 async fn shut_out(app: &AppState, reader: &Reader, mut told: Receiver<AccountId>) {
     loop {
-        match Box::pin(is_inside(app, reader)).await {
+        match Box::pin(reader.proof.still_opens(app, &reader.slug)).await {
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => tracing::debug!(%error, "could not ask whether a page is still allowed; asking again later"),
@@ -169,11 +167,6 @@ async fn shut_out(app: &AppState, reader: &Reader, mut told: Receiver<AccountId>
         let concerned = async { while told.recv().await.is_ok_and(|other| other != reader.account) {} };
         let _ = tokio::time::timeout(ASK_EVERY, concerned).await;
     }
-}
-
-async fn is_inside(app: &AppState, reader: &Reader) -> Result<bool> {
-    let Some(found) = services::sign_in::find_session(app, &reader.session).await? else { return Ok(false) };
-    Ok(services::projects::find_for(app, &found.account, &reader.slug).await?.is_some())
 }
 
 #[derive(Serialize)]

@@ -44,6 +44,9 @@ pub fn wrap(router: Router) -> Router {
     let compressible = SizeAbove::new(1024)
         .and(NotForContentType::new("image/"))
         .and(NotForContentType::new("font/"))
+        .and(NotForContentType::new("audio/"))
+        .and(NotForContentType::new("video/"))
+        .and(NotForContentType::new("application/zip"))
         .and(NotForContentType::new("application/octet-stream"))
         .and(NotForContentType::SSE);
     let request_id = HeaderName::from_static("x-request-id");

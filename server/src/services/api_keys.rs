@@ -202,9 +202,18 @@ pub async fn authenticate(app: &AppState, key: &str, client: &Client) -> Result<
     Ok(found)
 }
 
-/// Revokes a key for whoever holds it, such as a scanner that found it in the open: holding a key proves
-/// that it leaked. Junk and unknown keys get the same answer as a key that was revoked before.
-pub async fn revoke_leaked(app: &AppState, key: &str, client: &Client) -> Result<()> {
+/// Why whoever holds a key ends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// It was found where nobody should find it.
+    Leak,
+    /// Its user logs out on the machine that it was made for.
+    Logout,
+}
+
+/// Revokes a key for whoever holds it: its user, who logs out, or a scanner that found it in the open. Of a leak the
+/// account that made it gets a letter. Junk and unknown keys get the same answer as a key that was revoked before.
+pub async fn revoke_held(app: &AppState, key: &str, reason: EndReason, client: &Client) -> Result<()> {
     app.limits.count(&limits::BAD_KEY_ADDRESS, &client.limit_subject())?;
     if !api_key::is_well_formed(key) {
         return Ok(());
@@ -212,22 +221,27 @@ pub async fn revoke_leaked(app: &AppState, key: &str, client: &Client) -> Result
     let now = app.clock.now();
     let key_hash = hash(key);
     let mut transaction = app.pool.begin().await?;
-    let Some(leaked) = store::api_keys::revoke_by_hash(&mut transaction, &key_hash, now).await? else {
+    let Some(held) = store::api_keys::revoke_by_hash(&mut transaction, &key_hash, now).await? else {
         return Ok(());
     };
-    let event = NewEvent::new(Action::KeyRevoked, format!("{} ({}…)", leaked.name, leaked.prefix))
-        .with("why", "somebody who held it reported it as leaked");
-    let actor = Actor::key(leaked.id, &leaked.prefix, client.address);
-    audit::record(&mut transaction, Chain::Project(leaked.project_id), &actor, event, now).await?;
+    let why = match reason {
+        EndReason::Leak => "somebody who held it reported it as leaked",
+        EndReason::Logout => "somebody who held it logged out",
+    };
+    let event = NewEvent::new(Action::KeyRevoked, format!("{} ({}…)", held.name, held.prefix)).with("why", why);
+    let actor = Actor::key(held.id, &held.prefix, client.address);
+    audit::record(&mut transaction, Chain::Project(held.project_id), &actor, event, now).await?;
     transaction.commit().await?;
     app.key_cache.forget(&key_hash);
-    let letter = Letter::KeyRevoked {
-        instance: app.config.instance_name_or_default().to_owned(),
-        name: leaked.name,
-        prefix: leaked.prefix,
-        project: leaked.project_name,
-    };
-    app.mailer.send(&leaked.account_email, letter);
+    if reason == EndReason::Leak {
+        let letter = Letter::KeyRevoked {
+            instance: app.config.instance_name_or_default().to_owned(),
+            name: held.name,
+            prefix: held.prefix,
+            project: held.project_name,
+        };
+        app.mailer.send(&held.account_email, letter);
+    }
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Finding and reading artifacts.
 
+mod archive;
+
 use time::OffsetDateTime;
 
 use crate::app::AppState;
@@ -10,6 +12,8 @@ use crate::error::{AppError, Result};
 use crate::services::{contents, links};
 use crate::store;
 use crate::tokens;
+
+pub use archive::archive;
 
 /// The project's artifact with this id.
 pub async fn find(app: &AppState, project_id: ProjectId, id: ArtifactId) -> Result<Artifact> {
@@ -41,10 +45,23 @@ pub async fn preview(
     artifact: &Artifact,
     max_bytes: u64,
 ) -> Result<Option<String>> {
-    let Some(digest) = artifact.sha256.filter(|_| artifact.preview() == Preview::Text) else { return Ok(None) };
+    if artifact.preview() != Preview::Text {
+        return Ok(None);
+    }
+    let bytes = head(app, project_id, artifact, max_bytes).await?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// The first `max_bytes` bytes of an artifact, whatever it is; `None` where its content is not stored.
+pub async fn head(
+    app: &AppState,
+    project_id: ProjectId,
+    artifact: &Artifact,
+    max_bytes: u64,
+) -> Result<Option<Vec<u8>>> {
+    let Some(digest) = artifact.sha256 else { return Ok(None) };
     let end = max_bytes.min(artifact.size_bytes.cast_unsigned());
-    let bytes = contents::read_part(app, project_id, &digest, 0..end).await?;
-    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    Ok(Some(contents::read_part(app, project_id, &digest, 0..end).await?))
 }
 
 /// A stored artifact's whole content, as a stream.

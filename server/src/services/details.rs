@@ -34,26 +34,10 @@ pub async fn replace(
     details: RunDetails,
     inline: &Spill,
 ) -> Result<Run> {
-    if details.artifacts.len() > ARTIFACTS_MAX || details.logs.len() > FILES_MAX {
-        return Err(AppError::invalid("A run takes at most 10,000 artifacts and 1,000 logs."));
-    }
+    check_counts(&details)?;
     let run_id = crate::services::runs::resolve(app, project_id, run).await?;
-    let contents = Contents { app, project_id, inline, known: known_contents(app, project_id, &details).await? };
-
-    let mut artifacts = Vec::with_capacity(details.artifacts.len());
-    for artifact in details.artifacts {
-        artifacts.push(contents.artifact(run_id, artifact).await?);
-    }
-    let mut logs = Vec::with_capacity(details.logs.len());
-    for (position, log) in details.logs.into_iter().enumerate() {
-        logs.push(contents.log(position, log).await?);
-    }
-    let mut tables = Vec::with_capacity(details.tables.len());
-    for (position, table) in details.tables.into_iter().enumerate() {
-        tables.push(contents.table(position, table).await?);
-    }
-    let results: Vec<RunResult> = details.results.into_iter().map(to_result).collect();
-    let snapshot = details.snapshot.map(|snapshot| contents.snapshot(snapshot)).transpose()?;
+    let contents = Contents::of(app, project_id, &[&details], inline).await?;
+    let Prepared { artifacts, results, tables, logs, snapshot } = contents.prepare(run_id, details).await?;
 
     let now = app.clock.now();
     let mut transaction = app.pool.begin().await?;
@@ -112,29 +96,79 @@ async fn replace_files(
     Ok(())
 }
 
+/// Whether a run may have as many artifacts and logs.
+pub(super) fn check_counts(details: &RunDetails) -> Result<()> {
+    if details.artifacts.len() > ARTIFACTS_MAX || details.logs.len() > FILES_MAX {
+        return Err(AppError::invalid("A run takes at most 10,000 artifacts and 1,000 logs."));
+    }
+    Ok(())
+}
+
 /// Which of the contents that the details name by hash the project holds, with their sizes in bytes.
 async fn known_contents(
     app: &AppState,
     project_id: ProjectId,
-    details: &RunDetails,
+    details: &[&RunDetails],
 ) -> Result<HashMap<Sha256Digest, i64>> {
-    let of_artifacts = details.artifacts.iter().filter_map(|artifact| artifact.hash.as_deref()?.parse().ok());
-    let of_logs = details.logs.iter().filter_map(|log| log.hash);
-    let of_snapshot = details.snapshot.iter().flat_map(|snapshot| &snapshot.files).map(|file| file.hash);
-    let named: Vec<Sha256Digest> = of_artifacts.chain(of_logs).chain(of_snapshot).collect();
+    let mut named: Vec<Sha256Digest> = Vec::new();
+    for details in details {
+        let artifacts = details.artifacts.iter().filter_map(|artifact| artifact.hash.as_deref());
+        named.extend(artifacts.filter_map(|hash| hash.parse::<Sha256Digest>().ok()));
+        named.extend(details.logs.iter().filter_map(|log| log.hash));
+        named.extend(details.snapshot.iter().flat_map(|snapshot| &snapshot.files).map(|file| file.hash));
+    }
     let known = store::blobs::find_many(&mut *app.pool.acquire().await?, project_id, &named).await?;
     Ok(known.into_iter().collect())
 }
 
+/// What a run left behind, as it is stored. Its contents are in the store already.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) artifacts: Vec<Artifact>,
+    pub(super) results: Vec<RunResult>,
+    pub(super) tables: Vec<Table>,
+    pub(super) logs: Vec<Log>,
+    pub(super) snapshot: Option<Snapshot>,
+}
+
 /// Turns what a client told into what is stored; contents that came inline are stored on the way.
-struct Contents<'a> {
+pub(super) struct Contents<'a> {
     app: &'a AppState,
     project_id: ProjectId,
     inline: &'a Spill,
     known: HashMap<Sha256Digest, i64>,
 }
 
-impl Contents<'_> {
+impl<'a> Contents<'a> {
+    /// For the details of these runs, which came in one request.
+    pub(super) async fn of(
+        app: &'a AppState,
+        project_id: ProjectId,
+        details: &[&RunDetails],
+        inline: &'a Spill,
+    ) -> Result<Self> {
+        Ok(Self { app, project_id, inline, known: known_contents(app, project_id, details).await? })
+    }
+
+    /// The details of one of them.
+    pub(super) async fn prepare(&self, run_id: RunId, details: RunDetails) -> Result<Prepared> {
+        let mut artifacts = Vec::with_capacity(details.artifacts.len());
+        for artifact in details.artifacts {
+            artifacts.push(self.artifact(run_id, artifact).await?);
+        }
+        let mut logs = Vec::with_capacity(details.logs.len());
+        for (position, log) in details.logs.into_iter().enumerate() {
+            logs.push(self.log(position, log).await?);
+        }
+        let mut tables = Vec::with_capacity(details.tables.len());
+        for (position, table) in details.tables.into_iter().enumerate() {
+            tables.push(self.table(position, table).await?);
+        }
+        let results = details.results.into_iter().map(to_result).collect();
+        let snapshot = details.snapshot.map(|snapshot| self.snapshot(snapshot)).transpose()?;
+        Ok(Prepared { artifacts, results, tables, logs, snapshot })
+    }
+
     async fn keep(&self, text: &str, encoding: Encoding) -> Result<(Sha256Digest, i64)> {
         let kept = contents::keep(self.app, self.project_id, &self.inline.content(text, encoding)?).await?;
         Ok((kept.hash, kept.size_bytes.cast_signed()))

@@ -268,7 +268,7 @@ pub async fn revoke_all_of(
 
 /// A key that was revoked by whoever held it.
 #[derive(Clone, Debug)]
-pub struct LeakedKey {
+pub struct HeldKey {
     /// The key's id.
     pub id: ApiKeyId,
     /// Where it lived.
@@ -289,9 +289,9 @@ pub async fn revoke_by_hash(
     connection: &mut PgConnection,
     key_hash: &[u8; 32],
     now: OffsetDateTime,
-) -> sqlx::Result<Option<LeakedKey>> {
+) -> sqlx::Result<Option<HeldKey>> {
     sqlx::query_as!(
-        LeakedKey,
+        HeldKey,
         r#"
         UPDATE api_keys k
         SET revoked_at = $2

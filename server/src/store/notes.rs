@@ -4,15 +4,17 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::domain::{ApiKeyId, Note, ProjectId, RunId};
+use crate::domain::{AccountId, ApiKeyId, Note, ProjectId, RunId};
 
-/// What is written when a machine adds a note.
+/// What is written when a person or a machine adds a note.
 #[derive(Clone, Copy, Debug)]
 pub struct NewNote<'a> {
     /// The note's id.
     pub id: Uuid,
-    /// The key that it comes with.
-    pub api_key_id: ApiKeyId,
+    /// Who writes it; `None`: a machine.
+    pub account_id: Option<AccountId>,
+    /// The key that it comes with; `None`: a person's browser.
+    pub api_key_id: Option<ApiKeyId>,
     /// Markdown.
     pub body: &'a str,
     /// When it is written.
@@ -28,20 +30,41 @@ pub async fn insert(
 ) -> sqlx::Result<()> {
     sqlx::query!(
         "
-        INSERT INTO notes (id, run_id, project_id, api_key_id, body, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6)
+        INSERT INTO notes (id, run_id, project_id, account_id, api_key_id, body, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (id) DO NOTHING
         ",
         note.id,
         run_id as RunId,
         project_id as ProjectId,
-        note.api_key_id as ApiKeyId,
+        note.account_id as Option<AccountId>,
+        note.api_key_id as Option<ApiKeyId>,
         note.body,
         note.created_at,
     )
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Removes a note that this account wrote on this run. `false`: there is none.
+pub async fn delete(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    run_id: RunId,
+    id: Uuid,
+    account_id: AccountId,
+) -> sqlx::Result<bool> {
+    let done = sqlx::query!(
+        "DELETE FROM notes WHERE project_id = $1 AND run_id = $2 AND id = $3 AND account_id = $4",
+        project_id as ProjectId,
+        run_id as RunId,
+        id,
+        account_id as AccountId,
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// How many notes a run has.
@@ -63,7 +86,8 @@ pub async fn list(
 ) -> sqlx::Result<Vec<(RunId, Note)>> {
     let rows = sqlx::query!(
         r#"
-        SELECT n.run_id AS "run_id: RunId", n.id, COALESCE(a.name, k.name, 'somebody') AS "author!", n.body, n.created_at
+        SELECT n.run_id AS "run_id: RunId", n.id, n.account_id AS "account_id: AccountId",
+               COALESCE(a.name, k.name, 'somebody') AS "author!", n.body, n.created_at
         FROM notes n
         LEFT JOIN accounts a ON a.id = n.account_id
         LEFT JOIN api_keys k ON k.id = n.api_key_id
@@ -75,8 +99,15 @@ pub async fn list(
     )
     .fetch_all(connection)
     .await?;
-    let note = rows
-        .into_iter()
-        .map(|row| (row.run_id, Note { id: row.id, author: row.author, body: row.body, created_at: row.created_at }));
+    let note = rows.into_iter().map(|row| {
+        let note = Note {
+            id: row.id,
+            account_id: row.account_id,
+            author: row.author,
+            body: row.body,
+            created_at: row.created_at,
+        };
+        (row.run_id, note)
+    });
     Ok(note.collect())
 }

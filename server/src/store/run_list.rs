@@ -1,4 +1,9 @@
-//! Lists of runs: ids first, by index; the rows themselves by [`super::runs::load`].
+//! Lists of runs: ids first, by index; the rows themselves by [`super::runs::load`], and what lists show beside them
+//! by `values`. Series, tables and contents are never touched.
+
+pub mod trash;
+pub mod values;
+pub mod words;
 
 use otrace_wire::RunStatus;
 use sqlx::PgConnection;
@@ -34,20 +39,60 @@ pub async fn page(
     .await
 }
 
-/// How many runs the project has, by status.
-pub async fn count_by_status(connection: &mut PgConnection, project_id: ProjectId) -> sqlx::Result<Vec<(String, i64)>> {
+/// How many runs the project has, by status; of each status `at_most` are counted.
+pub async fn count_by_status(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    at_most: i64,
+) -> sqlx::Result<Vec<(String, i64)>> {
+    let statuses = RunStatus::ALL.map(|status| status.as_str().to_owned()).to_vec();
     let rows = sqlx::query!(
         r#"
-        SELECT status, count(*) AS "count!"
-        FROM runs
-        WHERE project_id = $1 AND deleted_at IS NULL
-        GROUP BY status
+        SELECT s.status AS "status!", (
+            SELECT count(*) FROM (
+                SELECT r.number FROM runs r
+                WHERE r.project_id = $1 AND r.status = s.status AND r.deleted_at IS NULL
+                LIMIT $3
+            ) AS counted
+        ) AS "count!"
+        FROM unnest($2::text[]) AS s (status)
         "#,
         project_id as ProjectId,
+        &statuses,
+        at_most,
     )
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().map(|row| (row.status, row.count)).collect())
+}
+
+/// How many runs the project has; `at_most` are counted.
+pub async fn count_up_to(connection: &mut PgConnection, project_id: ProjectId, at_most: i64) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT count(*) AS "count!"
+        FROM (SELECT number FROM runs WHERE project_id = $1 AND deleted_at IS NULL LIMIT $2) AS counted
+        "#,
+        project_id as ProjectId,
+        at_most,
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// The ids of the runs with these numbers.
+pub async fn ids_of(connection: &mut PgConnection, project_id: ProjectId, numbers: &[i32]) -> sqlx::Result<Vec<RunId>> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT id AS "id: RunId" FROM runs
+        WHERE project_id = $1 AND number = ANY($2) AND deleted_at IS NULL
+        ORDER BY number DESC
+        "#,
+        project_id as ProjectId,
+        numbers,
+    )
+    .fetch_all(connection)
+    .await
 }
 
 /// The numbers of the runs next to number `number`: the newer one and the older one.
@@ -67,28 +112,6 @@ pub async fn neighbours(
     .fetch_one(connection)
     .await?;
     Ok((row.newer, row.older))
-}
-
-/// Whether the project has a run with a number above `number` and this status, or any.
-pub async fn has_newer(
-    connection: &mut PgConnection,
-    project_id: ProjectId,
-    number: i32,
-    status: Option<RunStatus>,
-) -> sqlx::Result<bool> {
-    sqlx::query_scalar!(
-        r#"
-        SELECT EXISTS (
-            SELECT FROM runs
-            WHERE project_id = $1 AND deleted_at IS NULL AND number > $2 AND ($3::text IS NULL OR status = $3)
-        ) AS "exists!"
-        "#,
-        project_id as ProjectId,
-        number,
-        status.map(RunStatus::as_str),
-    )
-    .fetch_one(connection)
-    .await
 }
 
 /// How many runs each project has, and how many of them run now.

@@ -89,19 +89,25 @@ pub async fn missing(
     before: Option<i32>,
     limit: i64,
 ) -> sqlx::Result<Vec<(RunId, Place)>> {
-    let mut sql = Statement::of_runs(asked, "SELECT r.id, r.number FROM runs r");
-    sql.filter();
-    if let SortField::Metric(name) = &asked.sort.field {
-        sql.push(" AND NOT ").results(name).push(" AND s.number <= 'Infinity'").end();
-    } else {
-        sql.push(" AND ").push(column(&asked.sort.field)).push(" IS NULL");
-    }
+    let mut sql = Statement::of_missing(asked);
     if let Some(number) = before {
         sql.push(" AND r.number < ").bind(number);
     }
     sql.push(" ORDER BY r.number DESC LIMIT ").bind(limit);
-    let rows: Vec<(RunId, i32)> = sql.builder.build_query_as().persistent(false).fetch_all(connection).await?;
-    Ok(rows.into_iter().map(|(id, number)| (id, Place { key: Key::Missing, number })).collect())
+    sql.fetch_missing(connection).await
+}
+
+/// The first runs with a number above `after` that lack what is sorted by, the oldest first: the way back.
+pub async fn missing_above(
+    connection: &mut PgConnection,
+    asked: RunQuery<'_>,
+    after: i32,
+    limit: i64,
+) -> sqlx::Result<Vec<(RunId, Place)>> {
+    let mut sql = Statement::of_missing(asked);
+    sql.push(" AND r.number > ").bind(after);
+    sql.push(" ORDER BY r.number ASC LIMIT ").bind(limit);
+    sql.fetch_missing(connection).await
 }
 
 /// What runs are sorted by. None of them lets a NaN through, which PostgreSQL takes for the largest number.
@@ -158,10 +164,22 @@ impl<'a> Statement<'a> {
         sql
     }
 
-    fn of_runs(asked: RunQuery<'a>, select: &'static str) -> Self {
-        let mut sql = Self { builder: QueryBuilder::new(select), asked, id: "r.id" };
+    /// Begins with the id and number of the runs that lack what is sorted by, up to which of them.
+    fn of_missing(asked: RunQuery<'a>) -> Self {
+        let mut sql = Self { builder: QueryBuilder::new("SELECT r.id, r.number FROM runs r"), asked, id: "r.id" };
         sql.push(" WHERE r.project_id = ").project();
+        sql.filter();
+        if let SortField::Metric(name) = &asked.sort.field {
+            sql.push(" AND NOT ").results(name).push(" AND s.number <= 'Infinity'").end();
+        } else {
+            sql.push(" AND ").push(column(&asked.sort.field)).push(" IS NULL");
+        }
         sql
+    }
+
+    async fn fetch_missing(mut self, connection: &mut PgConnection) -> sqlx::Result<Vec<(RunId, Place)>> {
+        let rows: Vec<(RunId, i32)> = self.builder.build_query_as().persistent(false).fetch_all(connection).await?;
+        Ok(rows.into_iter().map(|(id, number)| (id, Place { key: Key::Missing, number })).collect())
     }
 
     /// Writes a literal of these files.

@@ -23,6 +23,8 @@ impl Purpose {
     /// Reading one artifact.
     pub const DOWNLOAD: Self =
         Self { typ: "download+jwt", audience: "otrace-download", lifetime: Duration::minutes(5) };
+    /// Reading the pages of one project.
+    pub const PAGES: Self = Self { typ: "pages+jwt", audience: "otrace-pages", lifetime: Duration::minutes(15) };
     /// Being a browser that an account has signed in with before.
     pub const BROWSER: Self = Self { typ: "browser+jwt", audience: "otrace-browser", lifetime: Duration::days(180) };
 }
@@ -74,7 +76,7 @@ mod tests {
 
     #[test]
     fn claims_hold_from_their_beginning_to_their_end_and_five_seconds_around() {
-        for purpose in [Purpose::RUN, Purpose::DOWNLOAD, Purpose::BROWSER] {
+        for purpose in [Purpose::RUN, Purpose::DOWNLOAD, Purpose::PAGES, Purpose::BROWSER] {
             let claims = made_now(&purpose);
             for (after, holds) in [
                 (Duration::seconds(-6), false),

@@ -1,4 +1,5 @@
-//! What the server signs, and checks without a look-up: run tokens, download tickets, known browsers.
+//! What the server signs, and checks without a look-up: run tokens, download tickets, page passes,
+//! known browsers.
 //!
 //! JSON Web Tokens with HS256 and nothing else. What may be accepted is decided here, never by the
 //! token: its header must be, field by field, the one that we would have written. [`claims`] is what
@@ -30,6 +31,8 @@ pub use key_file::rotate;
 
 /// How long a download ticket works.
 pub const DOWNLOAD_LIFETIME: time::Duration = Purpose::DOWNLOAD.lifetime;
+/// How long a page pass works, unless its key ends sooner.
+pub const PAGE_PASS_LIFETIME: time::Duration = Purpose::PAGES.lifetime;
 
 /// Ours have less than a third of this; nobody makes us decode a megabyte.
 const TOKEN_BYTES_MAX: usize = 2048;
@@ -65,6 +68,15 @@ pub struct TicketClaims {
     pub project: ProjectId,
 }
 
+/// What a page pass opens: reading the pages of one project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PagePassClaims {
+    /// The key that asked for it, and that it ends with.
+    pub key: ApiKeyId,
+    /// The key's project.
+    pub project: ProjectId,
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RunGrant {
@@ -75,6 +87,12 @@ struct RunGrant {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DownloadGrant {
+    project: ProjectId,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PagesGrant {
     project: ProjectId,
 }
 
@@ -121,6 +139,18 @@ impl Tokens {
     pub fn check_download_ticket(&self, ticket: &str, now: OffsetDateTime) -> Option<TicketClaims> {
         let (artifact, DownloadGrant { project }) = self.check(&Purpose::DOWNLOAD, ticket, now)?;
         Some(TicketClaims { artifact, project })
+    }
+
+    /// A pass that reads the project's pages within the next minutes, while the key lives.
+    pub fn page_pass(&self, key: ApiKeyId, project: ProjectId, now: OffsetDateTime) -> Result<String> {
+        self.sign(&Purpose::PAGES, key, PagesGrant { project }, now)
+    }
+
+    /// Which pages a pass opens, if it is a page pass of ours and holds now. Whether its key still lives has to be
+    /// asked besides.
+    pub fn check_page_pass(&self, pass: &str, now: OffsetDateTime) -> Option<PagePassClaims> {
+        let (key, PagesGrant { project }) = self.check(&Purpose::PAGES, pass, now)?;
+        Some(PagePassClaims { key, project })
     }
 
     /// A mark for a browser that this account has signed in with. It opens nothing; it only keeps

@@ -139,7 +139,9 @@ mod tests {
             "copy.js",
             "live.js",
             "log.js",
+            "runs.js",
             "times.js",
+            "words.js",
             "fonts/newsreader.woff2",
         ] {
             assert!(url(path).contains("?v="), "{path}");

@@ -113,6 +113,7 @@ const fn in_words(action: Action) -> &'static str {
         Action::RunDeleted => "deleted the run",
         Action::RunRestored => "brought back the run",
         Action::AllRunsDeleted => "deleted all runs of",
+        Action::RunsImported => "imported runs into",
         Action::AuditExported => "exported this log",
     }
 }

@@ -6,30 +6,39 @@
 //! `domain` and `services`, the look in `static/trace.css`.
 //!
 //! - `shell`: what every page needs (bar, theme, account); `people` and `format`: how names,
-//!   numbers and times are shown; `terminal` and `diff`: how untrusted output becomes text.
+//!   numbers and times are shown; `terminal` and `diff`: how untrusted output becomes text; `markdown`: what people write; `plot` and
+//!   `difference`: how numbers become charts and changes.
 //! - `landing`, `accounts`, `device`, `invitations`, `projects`, `keys`, `members`, `audit`, `admin`,
-//!   `runs`: one file or folder per page.
+//!   `runs`, `insights`, `notebook`: one file or folder per page.
 //! - `assets`: the style, the fonts and the scripts; `error_page` and `render`: what went wrong.
 
 pub mod accounts;
 pub mod admin;
 pub mod assets;
 pub mod audit;
+pub mod compare;
 pub mod device;
 mod diff;
+mod difference;
 pub mod error_page;
 mod format;
+pub mod insights;
 pub mod invitations;
 mod inviting;
 pub mod keys;
 pub mod landing;
+pub mod lineage;
+mod markdown;
 pub mod members;
+pub mod notebook;
 mod people;
+mod plot;
 pub mod projects;
 pub mod render;
 pub mod runs;
 mod shell;
 mod terminal;
+pub mod views;
 
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};

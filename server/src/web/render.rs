@@ -16,7 +16,7 @@ use crate::auth::{MaybeSignedIn, RenewedToken};
 use crate::error::{AppError, ResponseError};
 
 /// Nothing but our own files may load, nothing inline may run, nobody may frame us.
-const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+pub const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
     font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types otrace";
 

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 use axum_extra::extract::cookie::CookieJar;
@@ -74,6 +75,8 @@ impl Theme {
 pub struct Look {
     theme: Theme,
     here: String,
+    /// Whether the page is read with a page pass, in the local app of somebody's machine.
+    is_in_local_app: bool,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Look {
@@ -90,7 +93,8 @@ impl Look {
         let jar = CookieJar::from_headers(&parts.headers);
         let theme = jar.get(THEME_COOKIE).map_or(Theme::System, |cookie| Theme::named(cookie.value()));
         let here = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned();
-        Self { theme, here }
+        let is_in_local_app = parts.headers.contains_key(AUTHORIZATION);
+        Self { theme, here, is_in_local_app }
     }
 }
 
@@ -165,6 +169,12 @@ pub struct Tab {
 pub enum ProjectTab {
     /// The list of runs, and each run.
     Runs,
+    /// The tree of runs.
+    Lineage,
+    /// What was learned.
+    Insights,
+    /// All runs, told one after the other.
+    Notebook,
     /// Members, keys, how to record from a machine.
     Settings,
 }
@@ -253,7 +263,9 @@ impl Shell {
             theme_label: look.theme.label(),
             next_theme: look.theme.next().name(),
             here: look.here,
+            // There an account's menu would lead nowhere.
             account: account
+                .filter(|_| !look.is_in_local_app)
                 .map(|account| ShellAccount { person: Person::new(&account.name), is_admin: account.is_admin }),
             crumbs: Vec::new(),
             tabs: Vec::new(),
@@ -263,7 +275,10 @@ impl Shell {
 
     /// A page of a project, below one of its tabs.
     pub async fn of_project(app: &AppState, look: Look, member: &ProjectMember, tab: ProjectTab) -> Result<Self> {
-        let run_count = services::projects::run_count(app, member.project.id).await?;
+        let run_count = services::runs::count_up_to_max(app, member.project.id).await?;
+        // A project of a million runs is not counted for each of its pages.
+        let more = if run_count >= services::runs::COUNTED_MAX { "+" } else { "" };
+        let insights = services::history::count_insights(app, member.project.id).await?;
         let mut shell = Self::new(app, look, Some(&member.account));
         let base = project_url(&member.project);
         shell.crumbs.push(Crumb {
@@ -279,9 +294,15 @@ impl Shell {
             is_current: this == tab,
         };
         shell.tabs = vec![
-            entry(ProjectTab::Runs, "runs", "Runs", Some(format::count(run_count))),
-            entry(ProjectTab::Settings, "members", "Settings", None),
+            entry(ProjectTab::Runs, "runs", "Runs", Some(format!("{}{more}", format::count(run_count)))),
+            entry(ProjectTab::Lineage, "lineage", "Lineage", None),
+            entry(ProjectTab::Insights, "insights", "Insights", (insights > 0).then(|| format::count(insights))),
+            entry(ProjectTab::Notebook, "notebook", "Notebook", None),
         ];
+        if shell.account.is_some() {
+            let settings = entry(ProjectTab::Settings, "members", "Settings", None);
+            shell.tabs.push(settings);
+        }
         Ok(shell)
     }
 

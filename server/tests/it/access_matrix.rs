@@ -7,7 +7,7 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use tables::{API, PAGES};
+use tables::{API, PAGES, READ_WITH_A_PASS};
 use world::{Caller, World, body_of};
 
 #[test]
@@ -46,6 +46,21 @@ async fn every_page_answers_every_caller_as_the_matrix_says() {
         for (caller, expected) in Caller::PEOPLE.iter().zip(expected).chain(keys) {
             wrong.extend(world.check(method, path, *caller, *expected).await);
         }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_page_pass_opens_what_is_read_of_its_project_and_nothing_else() {
+    let world = World::new().await;
+    let mut wrong = Vec::new();
+    for (method, path, [nobody, _, viewer, ..]) in PAGES {
+        let is_read = *method == "GET" && READ_WITH_A_PASS.contains(path);
+        let expected = if is_read { viewer } else { nobody };
+        wrong.extend(world.check(method, path, Caller::PagePass, *expected).await);
+    }
+    for (method, path, [no_key, ..]) in API {
+        wrong.extend(world.check(method, path, Caller::PagePass, *no_key).await);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

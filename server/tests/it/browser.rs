@@ -6,6 +6,7 @@
 mod account;
 mod admin;
 mod barriers;
+mod compare;
 mod contents;
 mod demo;
 mod hostile;
@@ -17,6 +18,8 @@ mod machines;
 mod pictures;
 mod provider;
 mod recorded;
+mod run_pages;
+mod runs_list;
 mod team;
 mod too_long;
 mod without_script;

@@ -1,8 +1,16 @@
 //! The pages as a server answers them: what protects them, what they show, and to whom.
 
+mod compare;
 mod files;
+mod insights;
+mod lineage;
+mod notebook;
 mod protection;
 mod reading;
+mod run_artifacts;
+mod run_notes;
+mod run_overview;
+mod run_state;
 mod runs_list;
 mod strangers;
 
@@ -94,12 +102,24 @@ async fn artifacts(app: &TestApp, project: &TestProject, run: &str) -> Vec<Strin
 async fn project_pages(app: &TestApp, project: &TestProject) -> Vec<String> {
     let base = format!("/projects/{}", project.slug);
     let run = format!("{base}/runs/exp001");
-    let mut pages: Vec<String> = ["connect", "keys", "runs", "runs?status=failed", "runs?before=1"]
-        .into_iter()
-        .map(|page| format!("{base}/{page}"))
-        .collect();
+    let mut pages: Vec<String> = [
+        "connect",
+        "insights",
+        "keys",
+        "notebook",
+        "notebook?mode=branch",
+        "runs",
+        "runs?status=failed",
+        "runs?before=1",
+    ]
+    .into_iter()
+    .map(|page| format!("{base}/{page}"))
+    .collect();
     pages.push(run.clone());
-    pages.extend(["logs", "logs?log=1&wrap=1", "artifacts", "tables", "code"].map(|tab| format!("{run}/{tab}")));
+    pages.extend(
+        ["logs", "logs?log=1&wrap=1", "artifacts", "tables", "code", "environment", "reproduce", "notes", "delete"]
+            .map(|tab| format!("{run}/{tab}")),
+    );
     pages.extend(artifacts(app, project, "exp001").await.iter().map(|id| format!("{run}/artifacts/{id}")));
     pages
 }

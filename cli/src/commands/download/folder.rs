@@ -11,24 +11,24 @@ use crate::error::{Error, Result};
 
 /// It, by its path.
 #[derive(Debug)]
-pub(super) struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     /// One that somebody named, wherever it leads.
-    pub(super) fn given(path: &Path) -> Result<Self> {
+    pub(crate) fn given(path: &Path) -> Result<Self> {
         fs::create_dir_all(path).map_err(|error| Error::file("make", path, &error))?;
         Ok(Self(path.to_path_buf()))
     }
 
     /// One in the current directory, named by us: a link of that name is not what anybody meant.
-    pub(super) fn ours(name: &str) -> Result<Self> {
+    pub(crate) fn ours(name: &str) -> Result<Self> {
         let path = PathBuf::from(name);
         make(&path)?;
         Ok(Self(path))
     }
 
     /// Where a file belongs, whose folder is there then.
-    pub(super) fn place(&self, place: &Path) -> Result<PathBuf> {
+    pub(crate) fn place(&self, place: &Path) -> Result<PathBuf> {
         let mut path = self.0.clone();
         let mut parts = place.components().peekable();
         while let Some(part) = parts.next() {
@@ -42,7 +42,7 @@ impl Folder {
 }
 
 /// Whether a file is there, and is what it should be.
-pub(super) fn is_there(path: &Path, digest: &Sha256Digest, size: u64) -> bool {
+pub(crate) fn is_there(path: &Path, digest: &Sha256Digest, size: u64) -> bool {
     let is_alike = path.symlink_metadata().is_ok_and(|found| found.is_file() && found.len() == size);
     is_alike && stored::measure(path.to_path_buf()).is_ok_and(|file| file.digest == *digest)
 }

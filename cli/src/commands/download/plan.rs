@@ -18,27 +18,27 @@ const GLOB: MatchOptions =
 
 /// What to download.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
-    pub(super) wanted: Vec<Wanted>,
+pub(crate) struct Plan {
+    pub(crate) wanted: Vec<Wanted>,
     /// What can't be, and why.
-    pub(super) left_out: Vec<(String, String)>,
+    pub(crate) left_out: Vec<(String, String)>,
 }
 
 /// A file to download.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     /// What it is called.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Where it belongs below the folder.
-    pub(super) place: PathBuf,
-    pub(super) digest: Sha256Digest,
-    pub(super) size: u64,
+    pub(crate) place: PathBuf,
+    pub(crate) digest: Sha256Digest,
+    pub(crate) size: u64,
     /// Whether it may have been recorded by its path, size and hash alone.
-    pub(super) is_doubtful: bool,
+    pub(crate) is_doubtful: bool,
 }
 
 /// Chooses files by paths, folders and globs, or all of them. One that chooses none is an error.
-pub(super) fn plan(artifacts: &[Artifact], patterns: &[String], experiment: &str) -> Result<Plan> {
+pub(crate) fn plan(artifacts: &[Artifact], patterns: &[String], experiment: &str) -> Result<Plan> {
     let mut is_chosen = vec![patterns.is_empty(); artifacts.len()];
     for pattern in patterns {
         let mut found = false;

@@ -93,25 +93,47 @@ fn missing(args: &RunArgs) -> Vec<&'static str> {
 
 fn ask_for_missing(args: &mut RunArgs) -> Result<()> {
     if is_blank(args.intent.as_ref()) {
-        args.intent = Some(prompts::text("Intent (why is it run?):")?);
+        args.intent = Some(prompts::text_that("Intent (why is it run?):", an_answer)?);
     }
     if is_blank(args.setup.as_ref()) {
-        args.setup = Some(prompts::text("Setup (what is it run on, and what is assumed?):")?);
+        args.setup = Some(prompts::text_that("Setup (what is it run on, and what is assumed?):", an_answer)?);
     }
     if declares_nothing(args) {
-        args.expected_artifact_paths = paths("Files it will write, with commas between them:")?;
-        args.expected_log_paths = paths("Log files it will write, with commas between them:")?;
+        let help = "With commas between them; globs and folders are fine. Empty if it writes only logs.";
+        args.expected_artifact_paths = paths(&prompts::text("Files it will write:", help)?);
+        let question = "Log files it will write:";
+        let logs = if args.expected_artifact_paths.is_empty() {
+            prompts::text_that(question, a_path)?
+        } else {
+            prompts::text(question, "Empty if it writes none.")?
+        };
+        args.expected_log_paths = paths(&logs);
     }
     if args.command.is_empty() {
-        args.command = shlex::split(&prompts::text("Command:")?)
-            .ok_or_else(|| Error::new("the command has a quote that is not closed"))?;
+        args.command = shlex::split(&prompts::text_that("Command:", a_command)?).unwrap_or_default();
     }
     Ok(())
 }
 
-fn paths(question: &str) -> Result<Vec<String>> {
-    let answer = prompts::text(question)?;
-    Ok(answer.split(',').map(str::trim).filter(|path| !path.is_empty()).map(str::to_owned).collect())
+/// What is missing of an answer, if anything is; likewise below.
+fn an_answer(answer: &str) -> Option<&'static str> {
+    answer.is_empty().then_some("This is needed: whoever finds the run later reads it first.")
+}
+
+fn a_path(answer: &str) -> Option<&'static str> {
+    paths(answer).is_empty().then_some("At least one file has to be named, here or in the question before.")
+}
+
+fn a_command(answer: &str) -> Option<&'static str> {
+    match shlex::split(answer) {
+        None => Some("It has a quote that is not closed."),
+        Some(words) => words.is_empty().then_some("A command is needed, such as: python3 train.py"),
+    }
+}
+
+/// `a.json, logs/*.log`
+fn paths(answer: &str) -> Vec<String> {
+    answer.split(',').map(str::trim).filter(|path| !path.is_empty()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -145,5 +167,11 @@ mod tests {
         let args = RunArgs { command: Vec::new(), ..complete() };
         let error = from_options(&args).expect_err("no command").to_string();
         assert_eq!(error, "No command provided. Use `otrace run --intent ... -- <command>`.");
+    }
+    #[test]
+    fn an_answer_that_would_not_do_is_asked_for_again() {
+        assert_eq!(paths(" a.json, logs/*.log,, "), ["a.json", "logs/*.log"]);
+        assert!(a_path(" , ").is_some() && a_path("a.json").is_none());
+        assert!(a_command("").is_some() && a_command("echo 'open").is_some() && a_command("echo 'a b'").is_none());
     }
 }

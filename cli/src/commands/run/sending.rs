@@ -23,12 +23,12 @@ use crate::commands::sync;
 use crate::error::{Error, Result};
 use crate::printer;
 use crate::run_spec::RunSpec;
-use crate::spool::bound;
 use crate::spool::delivery::{self, Parcel};
 use crate::spool::durable::Persisting;
 use crate::spool::gather::{self, Outputs};
 use crate::spool::records::{self, Captured, Content};
 use crate::spool::series::Sender;
+use crate::spool::{bound, kept};
 use crate::upload;
 
 /// How long a server that fails is waited for in all, now that somebody waits for us.
@@ -178,6 +178,7 @@ impl Session {
             None => {}
         }
         if is_sent {
+            kept::keep(&self.workspace, self.spooled.entry());
             self.spooled.remove();
         }
     }

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..session import Bench
-from . import artifacts, files, output, runs, series, starts, streams
+from . import artifacts, files, imports, output, runs, series, starts, streams
 
 # In the order of the table.
 GROUPS: dict[str, Callable[[Bench], None]] = {
@@ -16,5 +16,6 @@ GROUPS: dict[str, Callable[[Bench], None]] = {
     "output": output.measure,
     "series": series.measure,
     "files": files.measure,
+    "imports": imports.measure,
     "artifacts": artifacts.measure,
 }

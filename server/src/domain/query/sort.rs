@@ -181,7 +181,11 @@ impl Place {
             ("own", KeyKind::Own) => Key::Own,
             ("missing", _) if sort.field.may_be_missing() => Key::Missing,
             ("number", KeyKind::Number) => Key::Number(f64::from_bits(u64::from_str_radix(key, 16).ok()?)),
-            ("time", KeyKind::Time) => Key::Time(OffsetDateTime::from_unix_timestamp_nanos(key.parse().ok()?).ok()?),
+            ("time", KeyKind::Time) => {
+                let time = OffsetDateTime::from_unix_timestamp_nanos(key.parse().ok()?).ok()?;
+                // PostgreSQL does not know all other years.
+                Key::Time(Some(time).filter(|time| (0..=9999).contains(&time.year()))?)
+            }
             // No text of the database has a NUL, and it could not be asked for one.
             ("text", KeyKind::Text) if !key.contains('\0') => Key::Text(key.to_owned()),
             _ => return None,

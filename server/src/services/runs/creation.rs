@@ -157,7 +157,8 @@ fn shared(error: &Arc<AppError>) -> AppError {
     }
 }
 
-async fn check(app: &AppState, key: &ProjectKey, input: CreateRun) -> Result<NewRun> {
+/// What is written when this run is created, if it may be.
+pub(in crate::services) async fn check(app: &AppState, key: &ProjectKey, input: CreateRun) -> Result<NewRun> {
     let missing: Vec<&str> = [("intent", &input.intent), ("setup", &input.setup), ("command", &input.command)]
         .into_iter()
         .filter(|(_, text)| text.trim().is_empty())

@@ -1,47 +1,61 @@
-//! Lists of runs. They never touch contents.
+//! Lists of runs, as pages and exports show them. They never touch series or contents.
 
 use std::collections::HashMap;
 
-use otrace_wire::RunStatus;
+use otrace_wire::{ExperimentId, RunStatus};
 use serde_json::Value;
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 
+use super::search::{self, Window};
 use crate::app::AppState;
+use crate::auth::ProjectMember;
+use crate::domain::query::{Place, Query, Sort};
 use crate::domain::result::Direction;
-use crate::domain::{ProjectId, Run, RunId, RunResult, Snapshot};
+use crate::domain::{ProjectId, Run, RunId};
 use crate::error::Result;
 use crate::live::RunEvent;
 use crate::store;
+use crate::store::run_list::values::ListedState;
+use crate::store::run_query::RunQuery;
+
+pub use crate::store::run_list::values::ListedValue;
 
 /// So many runs a page shows.
-const PAGE: u16 = 50;
-/// So many result columns it shows.
-const COLUMNS: i64 = 4;
+pub const LIST_PAGE: u16 = 50;
+/// Of each status so many runs are counted: a project of a million must not wait for its numbers.
+pub const COUNTED_MAX: i64 = 10_000;
+/// So many results are shown, unless others are chosen.
+const COLUMNS: usize = 4;
+/// So many results are offered to choose from.
+const NAMES: i64 = 40;
 
-/// Which runs to list.
-#[derive(Clone, Copy, Debug, Default)]
+/// Which runs to list, and with what.
+#[derive(Clone, Debug, Default)]
 pub struct RunsPageRequest {
-    /// Only runs with a number below this.
-    pub before: Option<i32>,
-    /// Only runs that stand so.
-    pub status: Option<RunStatus>,
+    /// Which runs.
+    pub query: Query,
+    /// In which order.
+    pub sort: Sort,
+    /// From where on.
+    pub from: Window,
+    /// The names of the results to show; `None`: those that most of the runs have.
+    pub columns: Option<Vec<String>>,
 }
 
-/// One page of a project's runs, the newest first.
-#[derive(Debug)]
-pub struct RunsPage {
+/// Some runs in their order, with what a list shows of them.
+#[derive(Debug, Default)]
+pub struct ListedRuns {
     /// The runs.
     pub rows: Vec<RunRow>,
-    /// The results that most of them have.
+    /// The results that are shown of each.
     pub columns: Vec<ResultColumn>,
-    /// How many runs the request describes, on all pages.
-    pub total: i64,
-    /// How many runs the project has, by status.
-    pub counts: StatusCounts,
-    /// What `before` is on the next page; `None` on the last one.
-    pub older: Option<i32>,
-    /// Whether there are newer runs than these.
-    pub newer: bool,
+    /// Names of numeric results that these runs have, the most frequent first.
+    pub names: Vec<String>,
+    /// What the page before is read up to; `None`: this is the first one.
+    pub newer: Option<Place>,
+    /// What the next page is read from; `None`: this is the last one.
+    pub older: Option<Place>,
 }
 
 /// A run in a list.
@@ -50,8 +64,8 @@ pub struct RunRow {
     /// The run.
     pub run: Run,
     /// Its value of each column.
-    pub values: Vec<Option<RunResult>>,
-    /// Whether each value is the best on the page.
+    pub values: Vec<Option<ListedValue>>,
+    /// Whether each value is the best in the list.
     pub best: Vec<bool>,
     /// Paths that were declared and not there.
     pub missing_paths: Vec<String>,
@@ -59,10 +73,12 @@ pub struct RunRow {
     pub dirty: Option<bool>,
     /// The commit that it ran on.
     pub git_commit: Option<String>,
+    /// The branch that it ran on.
+    pub git_branch: Option<String>,
 }
 
 /// A result shown for every run of a list.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ResultColumn {
     /// The result's name.
     pub name: String,
@@ -70,7 +86,7 @@ pub struct ResultColumn {
     pub direction: Direction,
 }
 
-/// How many runs a project has, by status.
+/// How many runs a project has, by status; [`COUNTED_MAX`] of each at most.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StatusCounts {
     /// All of them.
@@ -102,8 +118,9 @@ impl StatusCounts {
     fn from_rows(rows: Vec<(String, i64)>) -> Self {
         let by_status: HashMap<String, i64> = rows.into_iter().collect();
         let of = |status: RunStatus| by_status.get(status.as_str()).copied().unwrap_or(0);
+        let all: i64 = by_status.values().sum();
         Self {
-            all: by_status.values().sum(),
+            all: all.min(COUNTED_MAX),
             created: of(RunStatus::Created),
             running: of(RunStatus::Running),
             completed: of(RunStatus::Completed),
@@ -113,72 +130,102 @@ impl StatusCounts {
     }
 }
 
-/// One page of a project's runs.
-pub async fn page(app: &AppState, project_id: ProjectId, request: RunsPageRequest) -> Result<RunsPage> {
+/// How many runs the project has, by status.
+pub async fn counts(app: &AppState, project_id: ProjectId) -> Result<StatusCounts> {
     let mut connection = app.pool.acquire().await?;
-    let mut ids =
-        store::run_list::page(&mut connection, project_id, request.before, request.status, i64::from(PAGE) + 1).await?;
-    let has_more = ids.len() > usize::from(PAGE);
-    ids.truncate(PAGE.into());
-    let counts = StatusCounts::from_rows(store::run_list::count_by_status(&mut connection, project_id).await?);
-    let runs = store::runs::load(&mut connection, project_id, &ids).await?;
-    let names = store::results::common_names(&mut connection, project_id, &ids, COLUMNS).await?;
-    let results = store::results::list(&mut connection, project_id, &ids).await?;
-    let snapshots: HashMap<RunId, Snapshot> =
-        store::snapshots::list(&mut connection, project_id, &ids).await?.into_iter().collect();
-    let newer = match runs.first() {
-        Some(first) => store::run_list::has_newer(&mut connection, project_id, first.number, request.status).await?,
-        None => false,
-    };
-    let older = runs.last().filter(|_| has_more).map(|last| last.number);
-    let columns: Vec<ResultColumn> =
-        names.into_iter().map(|name| ResultColumn { direction: Direction::of(&name), name }).collect();
-    let rows = rows(runs, &columns, &results, &snapshots);
-    let total = request.status.map_or(counts.all, |status| counts.of(status));
-    Ok(RunsPage { rows, columns, total, counts, older, newer })
+    let rows = store::run_list::count_by_status(&mut connection, project_id, COUNTED_MAX).await?;
+    Ok(StatusCounts::from_rows(rows))
 }
 
-fn rows(
-    runs: Vec<Run>,
+/// How many runs the project has, and no more than [`COUNTED_MAX`].
+pub async fn count_up_to_max(app: &AppState, project_id: ProjectId) -> Result<i64> {
+    Ok(store::run_list::count_up_to(&mut *app.pool.acquire().await?, project_id, COUNTED_MAX).await?)
+}
+
+/// One page of the runs that a member asks for, of at most `limit`.
+pub async fn page(app: &AppState, member: &ProjectMember, request: &RunsPageRequest, limit: u16) -> Result<ListedRuns> {
+    let project_id = member.project.id;
+    let asked = RunQuery {
+        project_id,
+        query: &request.query,
+        sort: &request.sort,
+        me: &member.account.email,
+        now: app.clock.now(),
+    };
+    let found = search::look(app, asked, &request.from, limit).await?;
+    let mut connection = app.pool.acquire().await?;
+    let names = store::results::common_names(&mut connection, project_id, &found.ids, NAMES).await?;
+    let shown = request.columns.clone().unwrap_or_else(|| names.iter().take(COLUMNS).cloned().collect());
+    let columns = columns(shown);
+    let rows = rows(&mut connection, project_id, &found.ids, &columns).await?;
+    Ok(ListedRuns { rows, columns, names, newer: found.newer, older: found.older })
+}
+
+/// These runs of a list that is open, as they are now; those that are gone are left out.
+pub async fn some_rows(
+    app: &AppState,
+    project_id: ProjectId,
+    runs: &[ExperimentId],
+    names: Vec<String>,
+) -> Result<ListedRuns> {
+    let numbers: Vec<i32> = runs.iter().map(|run| run.number()).collect();
+    let mut connection = app.pool.acquire().await?;
+    let ids = store::run_list::ids_of(&mut connection, project_id, &numbers).await?;
+    let columns = columns(names);
+    let rows = rows(&mut connection, project_id, &ids, &columns).await?;
+    Ok(ListedRuns { rows, columns, ..ListedRuns::default() })
+}
+
+fn columns(names: Vec<String>) -> Vec<ResultColumn> {
+    names.into_iter().map(|name| ResultColumn { direction: Direction::of(&name), name }).collect()
+}
+
+/// The rows of these runs, in their order: one query a table, however many there are.
+async fn rows(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    ids: &[RunId],
     columns: &[ResultColumn],
-    results: &[(RunId, RunResult)],
-    snapshots: &HashMap<RunId, Snapshot>,
-) -> Vec<RunRow> {
-    let best: Vec<Option<f64>> = columns.iter().map(|column| best_of(column, results)).collect();
-    let row = |run: Run| {
-        let value_of = |column: &ResultColumn| {
-            results
-                .iter()
-                .find(|(id, result)| *id == run.id && result.name == column.name)
-                .map(|(_, result)| result.clone())
-        };
-        let values: Vec<Option<RunResult>> = columns.iter().map(value_of).collect();
-        let is_best = |(value, best): (&Option<RunResult>, &Option<f64>)| {
-            value
-                .as_ref()
-                .and_then(|value| value.number)
-                .zip(*best)
-                .is_some_and(|(value, best)| value.total_cmp(&best).is_eq())
-        };
-        let snapshot = snapshots.get(&run.id);
+) -> Result<Vec<RunRow>> {
+    let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+    let runs = store::runs::load(connection, project_id, ids).await?;
+    let values = store::run_list::values::results(connection, project_id, ids, &names).await?;
+    let states = store::run_list::values::states(connection, project_id, ids).await?;
+    let best: Vec<Option<f64>> = columns.iter().map(|column| best_of(column, &values)).collect();
+    let mut runs: HashMap<RunId, Run> = runs.into_iter().map(|run| (run.id, run)).collect();
+    let mut states: HashMap<RunId, ListedState> = states.into_iter().map(|state| (state.run_id, state)).collect();
+    let mut values: HashMap<(RunId, String), ListedValue> =
+        values.into_iter().map(|value| ((value.run_id, value.name.clone()), value)).collect();
+    // A run that was deleted at this moment is left out.
+    let found = ids.iter().filter_map(|id| runs.remove(id));
+    let row = found.map(|run| {
+        let state = states.remove(&run.id);
+        let values: Vec<Option<ListedValue>> =
+            names.iter().map(|name| values.remove(&(run.id, name.clone()))).collect();
         RunRow {
-            best: values.iter().zip(&best).map(is_best).collect(),
+            best: values.iter().zip(&best).map(|(value, best)| is_best(value.as_ref(), *best)).collect(),
             values,
-            missing_paths: snapshot.map(missing_paths).unwrap_or_default(),
-            dirty: snapshot.and_then(|snapshot| snapshot.git_dirty),
-            git_commit: snapshot.and_then(|snapshot| snapshot.git_commit.clone()),
+            missing_paths: state.as_ref().map(missing_paths).unwrap_or_default(),
+            dirty: state.as_ref().and_then(|state| state.git_dirty),
+            git_commit: state.as_ref().and_then(|state| state.git_commit.clone()),
+            git_branch: state.and_then(|state| state.git_branch),
             run,
         }
-    };
-    runs.into_iter().map(row).collect()
+    });
+    Ok(row.collect())
+}
+
+fn is_best(value: Option<&ListedValue>, best: Option<f64>) -> bool {
+    let number = value.and_then(|value| value.number);
+    number.zip(best).is_some_and(|(number, best)| number.total_cmp(&best).is_eq())
 }
 
 /// The best value of a column, where at least two runs have one to compare.
-fn best_of(column: &ResultColumn, results: &[(RunId, RunResult)]) -> Option<f64> {
-    let mut numbers: Vec<f64> = results
+fn best_of(column: &ResultColumn, values: &[ListedValue]) -> Option<f64> {
+    let mut numbers: Vec<f64> = values
         .iter()
-        .filter(|(_, result)| result.name == column.name)
-        .filter_map(|(_, result)| result.number.filter(|number| !number.is_nan()))
+        .filter(|value| value.name == column.name)
+        .filter_map(|value| value.number.filter(|number| !number.is_nan()))
         .collect();
     numbers.sort_by(f64::total_cmp);
     let (lowest, highest) = (*numbers.first()?, *numbers.last()?);
@@ -186,9 +233,9 @@ fn best_of(column: &ResultColumn, results: &[(RunId, RunResult)]) -> Option<f64>
     (lowest < highest).then_some(best)
 }
 
-fn missing_paths(snapshot: &Snapshot) -> Vec<String> {
+fn missing_paths(state: &ListedState) -> Vec<String> {
     let path = |missing: &Value| missing.get("path").and_then(Value::as_str).map(str::to_owned);
-    snapshot.missing_expected_paths.iter().filter_map(path).collect()
+    state.missing_expected_paths.iter().filter_map(path).collect()
 }
 
 /// The runs of a project that changed or were heard of after `since`, for a page that was away.

@@ -1,18 +1,29 @@
 //! Run records: created before the command starts, changed as it goes, read as pages and lists.
 
+pub mod as_wire;
 mod creation;
 mod listing;
 mod outcome;
 mod reading;
 mod restoring;
 mod search;
+mod selection;
+mod words;
 
 pub use creation::{RunCreation, create};
-pub use listing::{ResultColumn, RunRow, RunsPage, RunsPageRequest, StatusCounts, changed_since, page};
+pub use listing::{
+    COUNTED_MAX, LIST_PAGE, ListedRuns, ListedValue, ResultColumn, RunRow, RunsPageRequest, StatusCounts,
+    changed_since, count_up_to_max, counts, page, some_rows,
+};
 pub use outcome::{delete, delete_all, update};
 pub use reading::{FullRun, RunView, full_page, resolve, show};
 pub use restoring::restore;
-pub use search::{FoundRuns, RunSearch, SEARCH_PAGE, SEARCH_PAGE_MAX, search};
+pub use search::{FoundRuns, RunSearch, SEARCH_PAGE, SEARCH_PAGE_MAX, Window, search};
+pub use selection::{DeletedRun, delete_selected, restore_selected, tag_selected, trash};
+pub use words::{Completion, complete};
+
+pub(super) use creation::check;
+pub(super) use outcome::check_outcome;
 
 use crate::app::AppState;
 use crate::domain::Run;

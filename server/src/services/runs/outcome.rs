@@ -13,20 +13,7 @@ use crate::store::runs::Outcome;
 
 /// Writes down how a run goes; what is absent stays as it is.
 pub async fn update(app: &AppState, project_id: ProjectId, run: RunRef, input: RunOutcome) -> Result<Run> {
-    if input.duration_seconds.is_some_and(|seconds| !seconds.is_finite() || seconds < 0.0) {
-        return Err(AppError::invalid("duration_seconds must be 0 or more."));
-    }
-    if input.signal.as_ref().is_some_and(|name| !is_signal(name)) {
-        return Err(AppError::invalid("signal must be a signal's name, such as SIGKILL."));
-    }
-    let outcome = Outcome {
-        status: input.status,
-        exit_code: input.exit_code,
-        signal: input.signal,
-        duration_seconds: input.duration_seconds,
-        started_at: input.started_at.as_deref().map(timestamp::parse).transpose()?,
-        finished_at: input.finished_at.as_deref().map(timestamp::parse).transpose()?,
-    };
+    let outcome = check_outcome(input)?;
     let mut connection = app.pool.acquire().await?;
     let id = store::runs::resolve(&mut connection, project_id, run).await?.ok_or(AppError::NotFound("Run"))?;
     if !store::runs::update_outcome(&mut connection, project_id, id, &outcome, app.clock.now()).await? {
@@ -35,6 +22,24 @@ pub async fn update(app: &AppState, project_id: ProjectId, run: RunRef, input: R
     let run = store::runs::load(&mut connection, project_id, &[id]).await?.pop().ok_or(AppError::NotFound("Run"))?;
     super::publish(app, &run, false);
     Ok(run)
+}
+
+/// How a run goes, as it is written, if it can go so.
+pub(in crate::services) fn check_outcome(input: RunOutcome) -> Result<Outcome> {
+    if input.duration_seconds.is_some_and(|seconds| !seconds.is_finite() || seconds < 0.0) {
+        return Err(AppError::invalid("duration_seconds must be 0 or more."));
+    }
+    if input.signal.as_ref().is_some_and(|name| !is_signal(name)) {
+        return Err(AppError::invalid("signal must be a signal's name, such as SIGKILL."));
+    }
+    Ok(Outcome {
+        status: input.status,
+        exit_code: input.exit_code,
+        signal: input.signal,
+        duration_seconds: input.duration_seconds,
+        started_at: input.started_at.as_deref().map(timestamp::parse).transpose()?,
+        finished_at: input.finished_at.as_deref().map(timestamp::parse).transpose()?,
+    })
 }
 
 fn is_signal(name: &str) -> bool {

@@ -51,17 +51,62 @@ pub async fn search(app: &AppState, key: &ProjectKey, search: &RunSearch) -> Res
     let project_id = key.project.id;
     let asked =
         RunQuery { project_id, query: &search.query, sort: &search.sort, me: &key.account_email, now: app.clock.now() };
+    let from = search.after.clone().map_or(Window::Start, Window::After);
+    let found = look(app, asked, &from, search.limit).await?;
+    Ok(FoundRuns { runs: load(app, project_id, &found.ids).await?, next: found.older })
+}
+
+/// From where on a page of a list is read.
+#[derive(Clone, Debug, Default)]
+pub enum Window {
+    /// From the beginning.
+    #[default]
+    Start,
+    /// What comes after a run.
+    After(Place),
+    /// What comes before a run, up to it.
+    Before(Place),
+}
+
+/// The runs of one page, in their order, and where the pages beside it begin.
+#[derive(Debug)]
+pub(super) struct FoundPage {
+    /// The runs.
+    pub ids: Vec<RunId>,
+    /// What the page before is read up to; `None`: this is the first one.
+    pub newer: Option<Place>,
+    /// What the next page is read from; `None`: this is the last one.
+    pub older: Option<Place>,
+}
+
+/// One page of the runs that a query asks for.
+pub(super) async fn look(app: &AppState, asked: RunQuery<'_>, from: &Window, limit: u16) -> Result<FoundPage> {
     let mut transaction = app.pool.begin().await?;
     store::run_query::plan_for_values(&mut transaction).await?;
-    // One more than is shown tells whether there is a next page.
-    let mut found = find(&mut transaction, asked, search.after.as_ref(), i64::from(search.limit) + 1).await?;
+    // One more than is shown tells whether there is another page.
+    let wanted = i64::from(limit) + 1;
+    let mut found = match from {
+        Window::Start => find(&mut transaction, asked, None, wanted).await?,
+        Window::After(place) => find(&mut transaction, asked, Some(place), wanted).await?,
+        Window::Before(place) => find_back(&mut transaction, asked, place, wanted).await?,
+    };
     transaction.commit().await?;
 
-    let has_more = found.len() > usize::from(search.limit);
-    found.truncate(search.limit.into());
-    let next = found.last().filter(|_| has_more).map(|(_, place)| place.clone());
-    let ids: Vec<RunId> = found.into_iter().map(|(id, _)| id).collect();
-    Ok(FoundRuns { runs: load(app, project_id, &ids).await?, next })
+    let has_more = found.len() > usize::from(limit);
+    found.truncate(limit.into());
+    if matches!(from, Window::Before(_)) {
+        found.reverse();
+    }
+    let (has_newer, has_older) = match from {
+        Window::Start => (false, has_more),
+        Window::After(_) => (true, has_more),
+        Window::Before(_) => (has_more, true),
+    };
+    Ok(FoundPage {
+        newer: found.first().filter(|_| has_newer).map(|(_, place)| place.clone()),
+        older: found.last().filter(|_| has_older).map(|(_, place)| place.clone()),
+        ids: found.into_iter().map(|(id, _)| id).collect(),
+    })
 }
 
 /// The runs that have what they are sorted by, and after the last of them those that lack it.
@@ -79,6 +124,26 @@ async fn find(
     let room = limit - i64::try_from(found.len()).unwrap_or(limit);
     if room > 0 && asked.sort.field.may_be_missing() {
         found.extend(store::run_query::missing(connection, asked, before, room).await?);
+    }
+    Ok(found)
+}
+
+/// The runs before a place, the nearest first: the same order, gone through backwards.
+async fn find_back(
+    connection: &mut PgConnection,
+    asked: RunQuery<'_>,
+    before: &Place,
+    limit: i64,
+) -> Result<Vec<(RunId, Place)>> {
+    let backwards = Sort { field: asked.sort.field.clone(), is_descending: !asked.sort.is_descending };
+    let asked = RunQuery { sort: &backwards, ..asked };
+    if before.key != Key::Missing {
+        return Ok(store::run_query::page(connection, asked, Some(before), limit).await?);
+    }
+    let mut found = store::run_query::missing_above(connection, asked, before.number, limit).await?;
+    let room = limit - i64::try_from(found.len()).unwrap_or(limit);
+    if room > 0 {
+        found.extend(store::run_query::page(connection, asked, None, room).await?);
     }
     Ok(found)
 }

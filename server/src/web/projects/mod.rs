@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::shell::project_url;
 use crate::app::AppState;
-use crate::auth::{ProjectMember, SignedIn};
+use crate::auth::{ProjectReader, SignedIn};
 use crate::error::Result;
 use crate::services;
 
@@ -21,7 +21,7 @@ pub async fn index() -> Redirect {
 }
 
 /// `GET /projects/{slug}`: a project opens with its runs.
-pub async fn show(member: ProjectMember) -> Response {
+pub async fn show(ProjectReader { member, .. }: ProjectReader) -> Response {
     Redirect::to(&format!("{}/runs", project_url(&member.project))).into_response()
 }
 

@@ -1,28 +1,40 @@
-//! The runs of a project, newest first.
+//! The runs of a project: the ones that a query asks for, in an order, page by page.
+//!
+//! What is shown stands in the address ([`View`]), so that links, saved views and files of it agree. `row` is a run
+//! in the list, `chips` its conditions in words, `selected` what is done to the chosen ones, `trash` the deleted ones,
+//! `export` the list as a file and `words` what a query is completed with.
+
+mod address;
+mod chips;
+pub mod export;
+mod parts;
+mod row;
+pub mod selected;
+mod trash;
+pub mod words;
 
 use askama::Template;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
-use otrace_wire::RunStatus;
-use serde::Deserialize;
+use otrace_wire::{ExperimentId, RunStatus};
 use time::OffsetDateTime;
 
-use super::{COMMIT_CHARS, StatusView, duration_of, ending};
+use self::chips::Chip;
+use self::parts::{Choosable, Filter, Group, QueryFault, ViewLink};
+use self::row::{Column, Head, Row, Shown};
 use crate::app::AppState;
-use crate::auth::ProjectMember;
-use crate::domain::Run;
-use crate::domain::result::Direction;
-use crate::error::Result;
+use crate::auth::{ProjectMember, ProjectReader};
+use crate::domain::query::{self, Query as RunQuery, QueryError, SortField};
+use crate::error::{AppError, Result};
 use crate::extract::Query;
 use crate::services;
-use crate::services::runs::{ResultColumn, RunRow, RunsPage, RunsPageRequest, StatusCounts};
-use crate::web::format::{self, Moment};
-use crate::web::people::Person;
+use crate::services::runs::{COUNTED_MAX, LIST_PAGE, ListedRuns, RunsPageRequest, StatusCounts};
+use crate::web::format;
 use crate::web::shell::{Look, ProjectTab, Shell, live_url, may_edit, project_url};
-use crate::web::{page, terminal};
+use crate::web::{page, refused_in_place, terminal, with_status};
 
-/// Which columns stay when the window gets narrow, in their order; the rest leave first.
-const COLUMN_CLASSES: [&str; 4] = ["m1", "p3", "", "p2"];
+pub use self::address::View;
 
 #[derive(Template)]
 #[template(path = "runs/list.html")]
@@ -30,237 +42,228 @@ struct ListPage {
     shell: Shell,
     base: String,
     live_url: String,
+    /// Where the rows of this page are asked for again.
+    rows_url: String,
     project: String,
     description: String,
     may_edit: bool,
+    /// The parameters of this view, and where it is without a place.
+    parameters: String,
+    here: String,
+    files: [(&'static str, String); 2],
+    /// The query as it was written.
+    q: String,
+    fault: Option<QueryFault>,
+    /// What else the form of the query and of the columns must keep.
+    kept: Vec<(&'static str, String)>,
+    sort: Option<String>,
+    chips: Vec<Chip>,
+    /// Where the list is without its last condition.
+    without_last: Option<String>,
     filters: Vec<Filter>,
+    views: Vec<ViewLink>,
+    draft: ViewDraft,
+    results: Vec<Choosable>,
+    records: Vec<Choosable>,
+    groupings: Vec<Choosable>,
     columns: Vec<Column>,
-    rows: Vec<Row>,
+    shown: Shown,
+    by_number: Head,
+    by_duration: Head,
+    by_created: Head,
+    /// How many columns there are.
+    width: usize,
+    groups: Vec<Group>,
     running: Option<String>,
     range: String,
     newest: Option<String>,
+    newer: Option<String>,
     older: Option<String>,
-    is_filtered: bool,
+    notice: Option<String>,
+    alert: Option<String>,
 }
 
-/// A status to filter by.
-struct Filter {
-    href: String,
-    label: &'static str,
-    count: String,
-    is_current: bool,
+/// A view that somebody is about to save, and what stood against it.
+#[derive(Default)]
+pub struct ViewDraft {
+    /// What it is to be called.
+    pub name: String,
+    /// Whether all members are to see it.
+    pub is_shared: bool,
+    /// What is wrong with its name.
+    pub error: Option<String>,
 }
 
-/// A column of results.
-struct Column {
-    name: String,
-    class: &'static str,
-    lower_is_better: bool,
+/// What a form that was sent from the list has to say on it.
+#[derive(Default)]
+pub struct Told {
+    /// The view that was not saved.
+    pub draft: ViewDraft,
+    /// What stood in the way of something else.
+    pub alert: Option<String>,
 }
 
-/// A run in the list.
-struct Row {
-    href: String,
-    experiment: String,
-    heading: String,
-    intent: String,
-    status: StatusView,
-    remark: Option<Remark>,
-    cells: Vec<Cell>,
-    tags: Vec<String>,
-    author: Option<Person>,
-    commit: Option<String>,
-    is_dirty: bool,
-    duration: Option<String>,
-    created: Moment,
-}
-
-/// What needs a look, said in the row, with the class that gives it its colour.
-struct Remark {
-    class: &'static str,
-    text: String,
-}
-
-/// A result of a run.
-struct Cell {
-    column: String,
-    class: &'static str,
-    value: Option<String>,
-    is_best: bool,
-}
-
-/// `?before=&status=`. What can't be read is not asked for.
-#[derive(Deserialize)]
-pub struct Filters {
-    #[serde(default)]
-    before: String,
-    #[serde(default)]
-    status: String,
+/// The rows of a list that is open, and nothing around them.
+#[derive(Template)]
+#[template(path = "runs/_rows.html")]
+struct RowsPart {
+    shown: Shown,
+    rows: Vec<Row>,
 }
 
 /// `GET /projects/{slug}/runs`
 pub async fn show(
     State(app): State<AppState>,
     look: Look,
-    member: ProjectMember,
-    Query(filters): Query<Filters>,
+    ProjectReader { member, .. }: ProjectReader,
+    Query(parameters): Query<Vec<(String, String)>>,
 ) -> Result<Response> {
     services::projects::visit(&app, &member).await?;
-    let (before, status) = (filters.before.parse().ok(), filters.status.parse::<RunStatus>().ok());
-    let request = RunsPageRequest { before, status };
-    let found = services::runs::page(&app, member.project.id, request).await?;
-    let shell = Shell::of_project(&app, look, &member, ProjectTab::Runs).await?;
-    Ok(page(&ListPage::new(shell, &member, found, status, app.clock.now())))
+    if parameters.iter().any(|(name, value)| name == "deleted" && value == "1") {
+        return trash::show(&app, look, &member, &parameters).await;
+    }
+    let (list, is_understood) = list_page(&app, look, &member, &parameters, Told::default()).await?;
+    Ok(if is_understood { page(&list) } else { with_status(StatusCode::BAD_REQUEST, &list) })
+}
+
+/// The list again, for a form that was sent from it and refused.
+pub async fn refused(
+    app: &AppState,
+    look: Look,
+    member: &ProjectMember,
+    parameters: &[(String, String)],
+    refused: &AppError,
+    told: Told,
+) -> Result<Response> {
+    let (list, _) = list_page(app, look, member, parameters, told).await?;
+    Ok(refused_in_place(refused, &list))
+}
+
+/// `GET /projects/{slug}/runs/rows`: some rows of a list that is open, as they are now.
+pub async fn rows(
+    State(app): State<AppState>,
+    ProjectReader { member, .. }: ProjectReader,
+    Query(parameters): Query<Vec<(String, String)>>,
+) -> Result<Response> {
+    let view = View::read(&parameters);
+    let ids = parameters.iter().filter(|(name, _)| name == "ids").flat_map(|(_, ids)| ids.split(','));
+    let shown: Vec<ExperimentId> = ids.filter_map(|id| id.parse().ok()).take(LIST_PAGE.into()).collect();
+    let names = view.results().unwrap_or_default();
+    let found = services::runs::some_rows(&app, member.project.id, &shown, names).await?;
+    let (url, now) = (project_url(&member.project), app.clock.now());
+    let columns = parts::columns(&url, &view, &found.columns);
+    let rows = found.rows.into_iter().map(|row| Row::new(&url, &columns, row, now)).collect();
+    Ok(page(&RowsPart { shown: Shown(view.record_columns()), rows }))
+}
+
+/// What was found, or why nothing could be looked for.
+struct Answer {
+    query: RunQuery,
+    fault: Option<QueryError>,
+    found: ListedRuns,
+    counts: StatusCounts,
+}
+
+/// The page, and whether its query was understood.
+async fn list_page(
+    app: &AppState,
+    look: Look,
+    member: &ProjectMember,
+    parameters: &[(String, String)],
+    told: Told,
+) -> Result<(ListPage, bool)> {
+    let view = View::read(parameters);
+    let counts = services::runs::counts(app, member.project.id).await?;
+    let answer = match query::parse(&view.q) {
+        Err(fault) => {
+            let found = ListedRuns::default();
+            Answer { query: RunQuery::default(), fault: Some(fault), found, counts }
+        }
+        Ok(query) => {
+            let from = address::window(parameters, &view.sort);
+            let sort = view.sort.clone();
+            let request = RunsPageRequest { query, sort, from, columns: view.results() };
+            let found = services::runs::page(app, member, &request, LIST_PAGE).await?;
+            Answer { query: request.query, fault: None, found, counts }
+        }
+    };
+    let is_understood = answer.fault.is_none();
+    let is_first = !parameters.iter().any(|(name, _)| name == "after" || name == "before");
+    let views = services::saved_views::list(app, member).await?;
+    let shell = Shell::of_project(app, look, member, ProjectTab::Runs).await?;
+    let mut list = ListPage::new(shell, member, &view, answer, app.clock.now());
+    list.views = views.into_iter().map(|saved| ViewLink::new(&list.base, &view, &saved, member)).collect();
+    list.newest = (!is_first).then(|| list.here.clone());
+    list.notice = parts::notice(parameters);
+    list.alert = told.alert;
+    list.draft = told.draft;
+    Ok((list, is_understood))
 }
 
 impl ListPage {
-    fn new(
-        shell: Shell,
-        member: &ProjectMember,
-        found: RunsPage,
-        status: Option<RunStatus>,
-        now: OffsetDateTime,
-    ) -> Self {
+    fn new(shell: Shell, member: &ProjectMember, view: &View, answer: Answer, now: OffsetDateTime) -> Self {
+        let Answer { query, fault, found, counts } = answer;
         let base = project_url(&member.project);
-        let address = |before: Option<i32>| address(&base, status, before);
-        let running = found.counts.running;
-        let columns: Vec<Column> = found.columns.iter().enumerate().map(Column::new).collect();
+        let columns = parts::columns(&base, view, &found.columns);
+        let record_columns = view.record_columns();
+        let chips = chips::chips(&base, view, &query);
+        let has_neighbours = found.newer.is_some() || found.older.is_some();
         Self {
-            shell,
             live_url: live_url(&member.project, now),
+            rows_url: parts::rows_url(&base, &found, &record_columns),
             project: terminal::clean(&member.project.name),
             description: terminal::clean(&member.project.description),
             may_edit: may_edit(member),
-            filters: filters(&base, &found.counts, status),
-            running: (running > 0).then(|| format!("{} running, updating live", format::count(running))),
-            range: format!("{} of {}", format::count(len(&found.rows)), format::counted(found.total, "run", "runs")),
-            newest: found.newer.then(|| address(None)),
-            older: found.older.map(|number| address(Some(number))),
-            rows: found.rows.into_iter().map(|row| Row::new(&base, &columns, row, now)).collect(),
+            parameters: view.parameters(),
+            here: view.url(&base),
+            files: [("CSV", view.file_url(&base, "csv")), ("JSON", view.file_url(&base, "json"))],
+            q: view.q.clone(),
+            fault: fault.map(|fault| QueryFault::new(&view.q, &fault)),
+            kept: parts::kept(view),
+            sort: (view.sort != query::Sort::default()).then(|| view.sort.to_string()),
+            without_last: chips.last().map(|chip| chip.href.clone()),
+            chips,
+            filters: parts::filters(&base, view, &counts),
+            views: Vec::new(),
+            draft: ViewDraft::default(),
+            results: parts::result_options(&found),
+            records: parts::record_options(&record_columns),
+            groupings: parts::grouping_options(view),
+            by_number: Head::new(&base, view, SortField::Number, true),
+            by_duration: Head::new(&base, view, SortField::Duration, true),
+            by_created: Head::new(&base, view, SortField::Created, true),
+            width: 2 + columns.len() + record_columns.len(),
+            running: (counts.running > 0).then(|| format!("{} running, updating live", counted(counts.running))),
+            range: range(view, &found, &counts, has_neighbours),
+            newest: None,
+            newer: found.newer.as_ref().map(|place| view.page_url(&base, "before", place)),
+            older: found.older.as_ref().map(|place| view.page_url(&base, "after", place)),
+            groups: parts::groups(&base, view, &query, &columns, found.rows, now),
+            notice: None,
+            alert: None,
             columns,
-            is_filtered: status.is_some(),
+            shown: Shown(record_columns),
+            shell,
             base,
         }
     }
 }
 
-fn len(rows: &[RunRow]) -> i64 {
-    i64::try_from(rows.len()).unwrap_or_default()
+/// A count that may have stopped at the most that is counted: `1 291`, `10 000+`.
+fn counted(count: i64) -> String {
+    let more = if count >= COUNTED_MAX { "+" } else { "" };
+    format!("{}{more}", format::count(count))
 }
 
-/// The list from some run on, with the filter that it has.
-fn address(base: &str, status: Option<RunStatus>, before: Option<i32>) -> String {
-    let status = status.map(|status| format!("status={status}"));
-    let before = before.map(|number| format!("before={number}"));
-    let query: Vec<String> = status.into_iter().chain(before).collect();
-    match query.join("&").as_str() {
-        "" => format!("{base}/runs"),
-        query => format!("{base}/runs?{query}"),
-    }
-}
-
-/// All runs, and the statuses that any run has.
-fn filters(base: &str, counts: &StatusCounts, current: Option<RunStatus>) -> Vec<Filter> {
-    let all = [
-        (None, "All runs", counts.all),
-        (Some(RunStatus::Created), "Not started", counts.created),
-        (Some(RunStatus::Running), "Running", counts.running),
-        (Some(RunStatus::Completed), "Completed", counts.completed),
-        (Some(RunStatus::Failed), "Failed", counts.failed),
-        (Some(RunStatus::CaptureFailed), "Capture failed", counts.capture_failed),
-    ];
-    let shown = all.into_iter().filter(|(status, _, count)| status.is_none() || *count > 0 || *status == current);
-    let filter = |(status, label, count)| Filter {
-        href: address(base, status, None),
-        label,
-        count: format::count(count),
-        is_current: status == current,
+/// `50 of 1 291 runs`, as far as it is known without counting what a query leaves.
+fn range(view: &View, found: &ListedRuns, counts: &StatusCounts, has_neighbours: bool) -> String {
+    let rows = i64::try_from(found.rows.len()).unwrap_or_default();
+    let status = view.q.strip_prefix("status:").and_then(|status| status.parse::<RunStatus>().ok());
+    let all = match status {
+        Some(status) => counts.of(status),
+        None if view.q.is_empty() || !has_neighbours => counts.all,
+        None => return format!("{} on this page", format::counted(rows, "run", "runs")),
     };
-    shown.map(filter).collect()
-}
-
-impl Column {
-    fn new((position, column): (usize, &ResultColumn)) -> Self {
-        Self {
-            name: terminal::clean(&column.name),
-            class: COLUMN_CLASSES.get(position).unwrap_or(&"p3"),
-            lower_is_better: column.direction == Direction::Lower,
-        }
-    }
-}
-
-impl Row {
-    fn new(base: &str, columns: &[Column], row: RunRow, now: OffsetDateTime) -> Self {
-        let RunRow { run, values, best, missing_paths, dirty, git_commit, .. } = row;
-        let best = best.into_iter().chain(std::iter::repeat(false));
-        let cells = columns.iter().zip(values).zip(best).map(|((column, value), is_best)| Cell {
-            column: column.name.clone(),
-            class: column.class,
-            value: value.as_ref().map(format::result),
-            is_best,
-        });
-        let heading = terminal::clean(run.heading());
-        let intent = terminal::clean(run.intent.lines().next().unwrap_or_default());
-        Self {
-            href: format!("{base}/runs/{}", run.experiment_id()),
-            experiment: run.experiment_id().to_string(),
-            intent: if intent == heading { String::new() } else { intent },
-            heading,
-            status: StatusView::new(run.status),
-            remark: remark(&run, &missing_paths, now),
-            cells: cells.collect(),
-            duration: duration_of(&run, now).map(|duration| duration.replace(" so far", "")),
-            tags: run.tags.iter().map(|tag| terminal::clean(tag)).collect(),
-            author: run.author.as_deref().map(Person::new),
-            commit: git_commit.map(|commit| format::short(&terminal::clean(&commit), COMMIT_CHARS)),
-            is_dirty: dirty.unwrap_or_default(),
-            created: Moment::new(run.created_at, now),
-        }
-    }
-}
-
-/// A run that went as it should says nothing.
-fn remark(run: &Run, missing_paths: &[String], now: OffsetDateTime) -> Option<Remark> {
-    if let Some(since) = run.out_of_contact_since(now) {
-        let text = format!("out of contact for {}", format::elapsed(since, now));
-        return Some(Remark { class: RunStatus::CaptureFailed.as_str(), text });
-    }
-    let text = match run.status {
-        RunStatus::Created => "not started".to_owned(),
-        RunStatus::Running => duration_of(run, now)?,
-        RunStatus::Completed => missing(missing_paths)?,
-        RunStatus::Failed => ending(run).unwrap_or_else(|| "failed".to_owned()),
-        RunStatus::CaptureFailed => missing(missing_paths).unwrap_or_else(|| "recording broke off".to_owned()),
-    };
-    // A completed run speaks up only to warn.
-    let shown_as = if run.status == RunStatus::Completed { RunStatus::CaptureFailed } else { run.status };
-    Some(Remark { class: shown_as.as_str(), text })
-}
-
-/// `outputs/model.tflite not found`, and how many more.
-fn missing(paths: &[String]) -> Option<String> {
-    let first = terminal::clean(paths.first()?);
-    Some(match paths.len() - 1 {
-        0 => format!("{first} not found"),
-        more => format!("{first} and {more} more not found"),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_keeps_the_filter() {
-        assert_eq!(address("/projects/a", None, None), "/projects/a/runs");
-        let filtered = address("/projects/a", Some(RunStatus::CaptureFailed), Some(7));
-        assert_eq!(filtered, "/projects/a/runs?status=capture_failed&before=7");
-    }
-
-    #[test]
-    fn what_is_missing_is_told_in_the_row() {
-        assert_eq!(missing(&[]), None);
-        assert_eq!(missing(&["a".to_owned()]).unwrap(), "a not found");
-        assert_eq!(missing(&["a".to_owned(), "b".to_owned()]).unwrap(), "a and 1 more not found");
-    }
+    let word = if all == 1 { "run" } else { "runs" };
+    format!("{} of {} {word}", format::count(rows), counted(all))
 }

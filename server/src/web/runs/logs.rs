@@ -12,7 +12,7 @@ use url::form_urlencoded;
 use self::lines::{HEAD_BYTES, HEAD_LINES, Lines, TAIL_LINES, WINDOW_BYTES};
 use super::{RunHeader, RunTab, open};
 use crate::app::AppState;
-use crate::auth::ProjectMember;
+use crate::auth::ProjectReader;
 use crate::domain::{Log, ProjectId, RunId};
 use crate::error::Result;
 use crate::extract::{Path, Query};
@@ -101,7 +101,7 @@ pub struct Choice {
 pub async fn show(
     State(app): State<AppState>,
     look: Look,
-    member: ProjectMember,
+    ProjectReader { member, .. }: ProjectReader,
     Path((_slug, run)): Path<(String, String)>,
     Query(choice): Query<Choice>,
 ) -> Result<Response> {

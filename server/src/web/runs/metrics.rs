@@ -1,6 +1,5 @@
 //! The series of a run, a chart each.
 
-mod axis;
 mod drawing;
 
 use askama::Template;
@@ -11,7 +10,7 @@ use url::form_urlencoded;
 
 use super::{RunHeader, RunTab, open};
 use crate::app::AppState;
-use crate::auth::ProjectMember;
+use crate::auth::ProjectReader;
 use crate::domain::RunRef;
 use crate::domain::result::Direction;
 use crate::domain::series::{Series, Stats};
@@ -100,7 +99,7 @@ impl Choice {
 pub async fn show(
     State(app): State<AppState>,
     look: Look,
-    member: ProjectMember,
+    ProjectReader { member, .. }: ProjectReader,
     Path((_slug, run)): Path<(String, String)>,
     Query(choice): Query<Choice>,
 ) -> Result<Response> {

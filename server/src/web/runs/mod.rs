@@ -4,19 +4,26 @@
 
 pub mod artifacts;
 pub mod code;
+pub mod environment;
+pub mod gone;
 pub mod list;
 pub mod logs;
 pub mod metrics;
+pub mod notes;
 pub mod overview;
 pub mod raw;
+pub mod reproduce;
+mod results;
 pub mod tables;
+pub mod trash;
+mod verdict;
 
 use otrace_wire::RunStatus;
 use time::OffsetDateTime;
 
 use super::format::{self, Moment};
 use super::people::Person;
-use super::shell::{Look, ProjectTab, Shell, live_url, project_url};
+use super::shell::{Look, ProjectTab, Shell, live_url, may_edit, project_url};
 use super::terminal;
 use crate::app::AppState;
 use crate::auth::ProjectMember;
@@ -24,6 +31,7 @@ use crate::domain::{Run, RunRef, Snapshot};
 use crate::error::{AppError, Result};
 use crate::services;
 use crate::services::runs::RunView;
+use crate::store::run_relations::RelatedRun;
 
 /// How many characters of a commit are shown.
 const COMMIT_CHARS: usize = 7;
@@ -59,11 +67,39 @@ enum RunTab {
     Artifacts,
     Tables,
     Code,
+    Environment,
+    Reproduce,
+    Notes,
+}
+
+/// A run as others point to it.
+struct RunLink {
+    href: String,
+    experiment: String,
+    heading: String,
+    status: StatusView,
+}
+
+impl RunLink {
+    fn new(project_url: &str, run: &RelatedRun) -> Self {
+        let experiment = otrace_wire::ExperimentId::new(run.number).to_string();
+        Self {
+            href: format!("{project_url}/runs/{experiment}"),
+            heading: terminal::clean(&run.heading),
+            status: StatusView::new(run.status),
+            experiment,
+        }
+    }
 }
 
 /// What stands above every tab of a run.
 struct RunHeader {
     base: String,
+    /// Where the pages of its project are.
+    project: String,
+    /// Where it is compared with what it went on from.
+    compare_url: String,
+    may_edit: bool,
     experiment: String,
     heading: String,
     status: StatusView,
@@ -99,7 +135,10 @@ impl RunHeader {
             number.map(|number| format!("{project}/runs/{}", otrace_wire::ExperimentId::new(number)))
         };
         let snapshot = view.full.snapshot.as_ref();
+        let parent = run.parent_number.map(|number| format!("{},", otrace_wire::ExperimentId::new(number)));
         Self {
+            compare_url: format!("{project}/compare?ids={}{}", parent.unwrap_or_default(), run.experiment_id()),
+            may_edit: may_edit(member),
             experiment: run.experiment_id().to_string(),
             heading: terminal::clean(run.heading()),
             status: StatusView::new(run.status),
@@ -116,6 +155,7 @@ impl RunHeader {
             tabs: tabs(&base, view, tab),
             live_url: (!run.status.is_final()).then(|| live_url(&member.project, now)),
             base,
+            project,
         }
     }
 }
@@ -138,16 +178,19 @@ fn tabs(base: &str, view: &RunView, tab: RunTab) -> Vec<HeaderTab> {
         entry(RunTab::Artifacts, "/artifacts", "Artifacts", some(view.full.artifacts.len())),
         entry(RunTab::Tables, "/tables", "Tables", some(view.full.tables.len())),
         entry(RunTab::Code, "/code", "Code", None),
+        entry(RunTab::Environment, "/environment", "Environment", None),
+        entry(RunTab::Reproduce, "/reproduce", "Reproduce", None),
+        entry(RunTab::Notes, "/notes", "Notes", some(view.full.notes.len())),
     ]);
     tabs
 }
 
-/// `1 h 12 m`, or `38 min so far` while it runs.
 /// How a run's command ended, in a word or two: the signal that ended it, else its exit code.
 fn ending(run: &Run) -> Option<String> {
     run.signal.clone().or_else(|| run.exit_code.map(|code| format!("exit\u{a0}{code}")))
 }
 
+/// `1 h 12 m`, or `38 min so far` while it runs.
 fn duration_of(run: &Run, now: OffsetDateTime) -> Option<String> {
     match (run.duration_seconds, run.started_at) {
         (Some(seconds), _) => Some(format::duration(seconds)),
@@ -167,6 +210,11 @@ fn checked_out(snapshot: &Snapshot) -> Option<String> {
     }
 }
 
+/// A name that can be no run's is not found, as any other that is no run's.
+fn run_ref(name: &str) -> Result<RunRef> {
+    name.parse().map_err(|_| AppError::NotFound("Run"))
+}
+
 /// A run with its page around it, for the handlers of its tabs.
 async fn open(
     app: &AppState,
@@ -175,8 +223,7 @@ async fn open(
     run: &str,
     tab: RunTab,
 ) -> Result<(Shell, RunHeader, RunView)> {
-    let run_ref: RunRef = run.parse().map_err(|_| AppError::NotFound("Run"))?;
-    let view = services::runs::show(app, member.project.id, run_ref).await?;
+    let view = services::runs::show(app, member.project.id, run_ref(run)?).await?;
     let header = RunHeader::new(member, &view, tab, app.clock.now());
     let shell = Shell::of_project(app, look, member, ProjectTab::Runs).await?;
     let shell = shell.below(header.base.clone(), header.experiment.clone());

@@ -3,25 +3,32 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use otrace_wire::LogStream;
+use otrace_wire::{ExperimentId, LogStream};
 use time::OffsetDateTime;
 
 use super::artifacts::Card;
-use super::{RunHeader, RunTab, missing_paths, open};
+use super::notes::{NoteFormView, NoteView};
+use super::results::{self, ResultRow};
+use super::{RunHeader, RunLink, RunTab, is_expected, missing_paths, open};
 use crate::app::AppState;
-use crate::auth::ProjectMember;
-use crate::domain::result::Direction;
-use crate::domain::{Log, Note, Run, RunResult, Snapshot};
+use crate::auth::{ProjectMember, ProjectReader};
+use crate::domain::{Artifact, Log, Run, Snapshot};
 use crate::error::Result;
 use crate::extract::Path;
+use crate::services;
 use crate::services::runs::RunView;
+use crate::services::standing::Surroundings;
+use crate::store::run_relations::RelatedRun;
 use crate::web::format::{self, Moment};
-use crate::web::people::Person;
 use crate::web::shell::{Look, Shell};
 use crate::web::{page, terminal};
 
 /// How many artifacts are shown here; the tab shows all.
 const CARDS_SHOWN: usize = 6;
+/// Among how many of a run's artifacts those that it declared are looked for.
+const CARDS_CONSIDERED: usize = 500;
+/// How many of the notes that say what was learned stand at the top.
+const LEARNED_SHOWN: usize = 3;
 
 #[derive(Template)]
 #[template(path = "runs/overview.html")]
@@ -30,38 +37,36 @@ struct OverviewPage {
     head: RunHeader,
     intent: String,
     setup: String,
-    learned: Option<String>,
+    /// What was learned, as HTML, the newest first.
+    learned: Vec<String>,
     results: Vec<ResultRow>,
     /// The one file that all results come from.
     results_from: Option<String>,
+    /// What the run went on from, where results are compared with its.
+    parent: Option<String>,
+    has_ranks: bool,
     cards: Vec<Card>,
     artifact_count: String,
     command: String,
     working_directory: Option<String>,
     notes: Vec<NoteView>,
+    note_form: Option<NoteFormView>,
     expected: Vec<Expected>,
     outputs: Vec<String>,
+    path: Vec<PathStep>,
+    has_more_children: bool,
     code: Vec<Fact>,
     environment: Vec<Fact>,
     record: Vec<Fact>,
 }
 
-/// A named value.
-struct ResultRow {
-    name: String,
-    value: String,
-    /// `higher` or `lower` is better; `None` where the value is no number.
-    better: Option<&'static str>,
-    is_lower_better: bool,
-    source: String,
-}
-
-/// Something that someone wrote on the run.
-struct NoteView {
-    author: Person,
-    at: Moment,
-    body: String,
-    is_insight: bool,
+/// A run on the way to this one, or from it on.
+struct PathStep {
+    run: RunLink,
+    /// Its main result.
+    value: Option<String>,
+    is_current: bool,
+    is_next: bool,
 }
 
 /// A path that was declared, and whether it was there.
@@ -101,73 +106,96 @@ impl Fact {
 pub async fn show(
     State(app): State<AppState>,
     look: Look,
-    member: ProjectMember,
+    ProjectReader { member, .. }: ProjectReader,
     Path((_slug, run)): Path<(String, String)>,
 ) -> Result<Response> {
     let (shell, head, view) = open(&app, look, &member, &run, RunTab::Overview).await?;
+    let around = services::standing::surroundings(&app, &view.full.run, &view.full.results).await?;
     let mut cards = Vec::new();
-    for artifact in view.full.artifacts.iter().take(CARDS_SHOWN) {
+    for artifact in main_artifacts(&view) {
         cards.push(Card::read(&app, &member, &head.base, &view.full.run, artifact).await?);
     }
-    Ok(page(&OverviewPage::new(shell, head, cards, &view, app.clock.now())))
+    Ok(page(&OverviewPage::new(shell, head, &member, cards, &view, &around, app.clock.now())))
+}
+
+/// The artifacts that are shown first: those that the run was expected to leave behind.
+fn main_artifacts(view: &RunView) -> Vec<&Artifact> {
+    let mut artifacts: Vec<&Artifact> = view.full.artifacts.iter().take(CARDS_CONSIDERED).collect();
+    artifacts.sort_by_cached_key(|artifact| !is_expected(&view.full.run, &artifact.name()));
+    artifacts.truncate(CARDS_SHOWN);
+    artifacts
 }
 
 impl OverviewPage {
-    fn new(shell: Shell, head: RunHeader, cards: Vec<Card>, view: &RunView, now: OffsetDateTime) -> Self {
-        let run = &view.full.run;
-        let notes: Vec<NoteView> = view.full.notes.iter().map(|note| NoteView::new(note, now)).collect();
-        let learned = notes.iter().rfind(|note| note.is_insight).map(|note| note.body.clone());
-        let results: Vec<ResultRow> = view.full.results.iter().map(ResultRow::new).collect();
-        let stored: i64 = view.full.artifacts.iter().map(|artifact| artifact.size_bytes).fold(0, i64::saturating_add);
-        let files = i64::try_from(view.full.artifacts.len()).unwrap_or_default();
+    fn new(
+        shell: Shell,
+        head: RunHeader,
+        member: &ProjectMember,
+        cards: Vec<Card>,
+        view: &RunView,
+        around: &Surroundings,
+        now: OffsetDateTime,
+    ) -> Self {
+        let (run, snapshot) = (&view.full.run, view.full.snapshot.as_ref());
+        let results = results::rows(&view.full.results, around);
+        let parent = around.ancestors.last().map(|parent| ExperimentId::new(parent.number).to_string());
         Self {
-            shell,
-            head,
             intent: terminal::clean(&run.intent),
             setup: terminal::clean(&run.setup),
-            learned,
-            results_from: common_source(&results),
+            learned: NoteView::learned(&view.full.notes, &head, LEARNED_SHOWN),
+            results_from: results::common_source(&results),
+            parent: parent.filter(|_| results.iter().any(|result| !result.before.is_empty())),
+            has_ranks: results.iter().any(|result| !result.rank.is_empty()),
             results,
             cards,
-            artifact_count: format!("{}, {}", format::counted(files, "file", "files"), format::size(stored)),
+            artifact_count: artifact_count(view),
             command: terminal::clean(&run.command),
             working_directory: run.working_directory.as_deref().map(terminal::clean),
-            notes,
-            expected: expected(run, view.full.snapshot.as_ref()),
+            notes: view.full.notes.iter().map(|note| NoteView::new(member, &head, note, now)).collect(),
+            note_form: NoteFormView::empty(member, &head),
+            expected: expected(run, snapshot),
             outputs: view.full.logs.iter().filter_map(output).collect(),
-            code: view.full.snapshot.as_ref().map(code_facts).unwrap_or_default(),
-            environment: view.full.snapshot.as_ref().map(environment_facts).unwrap_or_default(),
+            path: path(view, around, &head),
+            has_more_children: around.has_more_children,
+            code: snapshot.map(code_facts).unwrap_or_default(),
+            environment: snapshot.map(environment_facts).unwrap_or_default(),
             record: record_facts(run),
+            shell,
+            head,
         }
     }
 }
 
-impl ResultRow {
-    fn new(result: &RunResult) -> Self {
-        let is_lower_better = Direction::of(&result.name) == Direction::Lower;
-        let better = result.number.map(|_| if is_lower_better { "lower" } else { "higher" });
-        let mut source = terminal::clean(result.source_path.as_deref().unwrap_or_default());
-        if let (Some(line), false) = (result.line, source.is_empty()) {
-            source = format!("{source}:{line}");
-        }
-        Self { name: terminal::clean(&result.name), value: format::result(result), better, is_lower_better, source }
+/// `7 files, 5.6 MB, 2 of 3 expected found`
+fn artifact_count(view: &RunView) -> String {
+    let (run, artifacts) = (&view.full.run, &view.full.artifacts);
+    let stored: i64 = artifacts.iter().map(|artifact| artifact.size_bytes).fold(0, i64::saturating_add);
+    let files = i64::try_from(artifacts.len()).unwrap_or_default();
+    let mut text = format!("{}, {}", format::counted(files, "file", "files"), format::size(stored));
+    let declared = &run.expected_artifact_paths;
+    if run.status.is_final() && !declared.is_empty() {
+        let missing = missing_paths(view.full.snapshot.as_ref());
+        let found = declared.iter().filter(|path| !missing.contains(&terminal::clean(path))).count();
+        text = format!("{text}, {found} of {} expected found", declared.len());
     }
+    text
 }
 
-/// The file that all results come from, if it is one.
-fn common_source(results: &[ResultRow]) -> Option<String> {
-    let (first, rest) = results.split_first()?;
-    let is_common = !first.source.is_empty() && rest.iter().all(|result| result.source == first.source);
-    is_common.then(|| first.source.clone())
-}
-
-impl NoteView {
-    fn new(note: &Note, now: OffsetDateTime) -> Self {
-        let body = terminal::clean(&note.body);
-        let is_insight = body.split_whitespace().any(|word| word.trim_end_matches(['.', ',', ':']) == "#insight");
-        let body = if is_insight { body.replace("#insight", "").trim().to_owned() } else { body };
-        Self { author: Person::new(&note.author), at: Moment::new(note.created_at, now), body, is_insight }
+/// The runs before this one, itself, and those after it. Nothing where it stands alone.
+fn path(view: &RunView, around: &Surroundings, head: &RunHeader) -> Vec<PathStep> {
+    if around.ancestors.is_empty() && around.children.is_empty() {
+        return Vec::new();
     }
+    let run = &view.full.run;
+    let itself = RelatedRun { id: run.id, number: run.number, heading: run.heading().to_owned(), status: run.status };
+    let step = |related: &RelatedRun, is_next: bool| PathStep {
+        run: RunLink::new(&head.project, related),
+        value: around.main_values.get(&related.id).map(|value| format::number(*value)),
+        is_current: related.id == run.id,
+        is_next,
+    };
+    let before = around.ancestors.iter().chain([&itself]).map(|related| step(related, false));
+    before.chain(around.children.iter().map(|related| step(related, true))).collect()
 }
 
 /// What was declared, artifacts first. Before the end nothing is missing yet.

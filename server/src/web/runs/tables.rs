@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{RunHeader, RunTab, open};
 use crate::app::AppState;
-use crate::auth::ProjectMember;
+use crate::auth::ProjectReader;
 use crate::domain::Table;
 use crate::error::Result;
 use crate::extract::Path;
@@ -53,7 +53,7 @@ struct Cell {
 pub async fn show(
     State(app): State<AppState>,
     look: Look,
-    member: ProjectMember,
+    ProjectReader { member, .. }: ProjectReader,
     Path((_slug, run)): Path<(String, String)>,
 ) -> Result<Response> {
     let (shell, head, view) = open(&app, look, &member, &run, RunTab::Tables).await?;

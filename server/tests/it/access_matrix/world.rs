@@ -28,6 +28,7 @@ pub enum Caller {
     ReadKey,
     WriteKey,
     RunToken,
+    PagePass,
     ForeignKey,
     RevokedKey,
     ExpiredKey,
@@ -105,10 +106,10 @@ impl World {
             path = path.replace("/logs/{stream}", "/logs/stdout?offset=0");
         }
         path = path.replace("{stream}", "stdout");
-        for name in ["session", "identity"] {
+        for name in ["view", "session", "identity", "note"] {
             path = path.replace(&format!("{{{name}}}"), &Uuid::now_v7().to_string());
         }
-        for name in ["key", "account", "invitation", "token", "ticket"] {
+        for name in ["key", "account", "invitation", "import", "token", "ticket"] {
             let place = format!("{{{name}}}");
             if path.contains(&place) {
                 path = path.replace(&place, &self.made(name, pattern, &run).await);
@@ -138,6 +139,11 @@ impl World {
             Caller::ForeignKey => Some(self.foreign.key.clone()),
             Caller::RevokedKey => Some(self.revoked_key.clone()),
             Caller::ExpiredKey => Some(self.expired_key.clone()),
+            Caller::PagePass => {
+                let (key, project) = (ApiKeyId(self.mine.key_id), ProjectId(self.mine.id));
+                let app = &self.app.app;
+                Some(app.tokens.page_pass(key, project, app.clock.now()).unwrap())
+            }
             Caller::RunToken => {
                 let (run, project) = (RunId(run.id.parse().unwrap()), ProjectId(self.mine.id));
                 let app = &self.app.app;
@@ -203,6 +209,7 @@ impl World {
         let app = &self.app.app;
         match name {
             "key" => self.app.another_key(&self.mine, NewKeyInput::named("matrix")).await.record.id.to_string(),
+            "import" => self.import().await,
             "account" if pattern.starts_with("/admin") => self.account().await.id.to_string(),
             "account" => self.member(Role::Viewer).await.id.to_string(),
             "ticket" => {
@@ -216,6 +223,18 @@ impl World {
             "token" => self.one_time_link(pattern).await,
             _ => unreachable!("{name}"),
         }
+    }
+
+    /// An import with a run that waits.
+    async fn import(&self) -> String {
+        let id = Uuid::now_v7().to_string();
+        let run = json!({"id": Uuid::now_v7(), "intent": "i", "setup": "s", "command": "c"});
+        let staged = json!({"runs": [{"position": 0, "run": run}]});
+        for (path, body) in [("/v1/imports".to_owned(), json!({"id": id})), (format!("/v1/imports/{id}/runs"), staged)]
+        {
+            self.app.api(&self.mine.key, "POST", &path, Some(body)).await.expect(200);
+        }
+        id
     }
 
     /// An open invitation: its id, or its token.
@@ -304,6 +323,9 @@ pub fn body_of(method: &str, path: &str) -> Option<String> {
         ("POST", "/v1/device/code") => json!({"client": "otrace", "machine": "laptop"}),
         ("POST", "/v1/device/token") => json!({"device_code": "trd_unknown"}),
         ("POST", "/v1/keys/revoke") => json!({"token": "trc_unknown"}),
+        ("POST", "/v1/imports") => json!({"id": Uuid::now_v7()}),
+        ("POST", "/v1/imports/{import}/runs") => json!({"runs": []}),
+        ("POST", "/v1/imports/{import}/commit") => json!({"replace": false, "runs": 1}),
         ("PUT", "/v1/contents/{sha256}") => return form("content"),
         ("PUT", "/v1/contents/{sha256}/parts") => json!({"size_bytes": 7, "parts": []}),
         ("POST", "/v1/contents/lacking" | "/v1/contents/arrived") => json!({"contents": []}),
@@ -312,6 +334,8 @@ pub fn body_of(method: &str, path: &str) -> Option<String> {
         ("POST", "/projects/{slug}/keys") => return form("name=laptop&scope=write&days=90"),
         ("POST", "/projects/{slug}/members/{account}/role") => return form("role=editor"),
         ("POST", "/projects/{slug}/invitations") => return form("email=&role=viewer&days=7"),
+        ("POST", "/projects/{slug}/runs/selected") => return form("act=tag&tag=good&ids=exp001"),
+        ("POST", "/projects/{slug}/views") => return form("name=Mine&parameters=q%3Dtag%253Agood"),
         ("POST", "/admin/sign-up") => return form("policy=open&domains="),
         ("POST", "/admin/invitations") => return form("email=&days=7"),
         ("POST", "/admin/projects/{slug}/enter") => return form("role=viewer"),
@@ -329,6 +353,7 @@ pub fn body_of(method: &str, path: &str) -> Option<String> {
         ("POST", "/account/email") => return form("email=new%40example.org"),
         ("POST", "/device") => return form("code=BCDF-GHJK&project=mine&decision=approve"),
         ("POST", "/theme") => return form("theme=dark&next=%2F"),
+        ("POST", "/projects/{slug}/runs/{run}/notes") => return form("text=It+works."),
         _ => return None,
     };
     Some(json.to_string())

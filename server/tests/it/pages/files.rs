@@ -128,7 +128,6 @@ async fn what_a_run_left_behind_is_never_sent_as_something_that_runs() {
         ("without an ending", "text/html", Some(TEXT)),
         ("page.xhtml", "application/xhtml+xml", None),
         ("page.htm", "image/svg+xml", None),
-        ("paper.pdf", "application/pdf", None),
         ("model.bin", "text\r\n/html", None),
         // An image by its name: a browser that may not guess shows no image, and no page either.
         ("fake.png", "text/html", Some("image/png")),

@@ -83,7 +83,7 @@ async fn the_tabs_of_a_run_show_what_it_left_behind() {
         &[
             "9f3c2e1ab04d77c1e5f8a2b6d9034c17e8fb5521",
             "kws/losses.py",
-            "<mark>_kd</mark>",
+            "<mark>ce_kd</mark>",
             "requirements.txt",
             "code/0/raw",
         ],

@@ -146,6 +146,13 @@ async fn in_project(team: &Team) -> Vec<Act> {
     let role = format!("members/{viewer}/role");
     let deleted = team.app.run(&team.project.key, "deleted").await["experiment_id"].as_str().unwrap().to_owned();
     team.app.api(&team.project.key, "DELETE", &format!("/v1/runs/{deleted}"), None).await.expect(200);
+    let import = format!("/v1/imports/{}", Uuid::now_v7());
+    let run = json!({"id": Uuid::now_v7(), "intent": "i", "setup": "s", "command": "c"});
+    let begun = json!({"id": import.trim_start_matches("/v1/imports/")});
+    team.app.api(&team.project.key, "POST", "/v1/imports", Some(begun)).await.expect(200);
+    let staged = json!({"runs": [{"position": 0, "run": run}]});
+    team.app.api(&team.project.key, "POST", &format!("{import}/runs"), Some(staged)).await.expect(200);
+    let committed = json!({"replace": true, "runs": 1});
     vec![
         one(form("keys", vec![("name", "new")]), Action::KeyCreated),
         one(form(&format!("keys/{rotated}/rotate"), vec![]), Action::KeyRotated),
@@ -161,6 +168,7 @@ async fn in_project(team: &Team) -> Vec<Act> {
         one(Call::Form(LEAVER, path("leave"), vec![]), Action::MemberLeft),
         one(api(&team.project.key, "POST", &format!("/v1/runs/{deleted}/restore"), None), Action::RunRestored),
         one(api(&team.project.key, "DELETE", "/v1/runs/exp001", None), Action::RunDeleted),
+        one(api(&team.project.key, "POST", &format!("{import}/commit"), Some(committed)), Action::RunsImported),
         one(api(&team.project.key, "DELETE", "/v1/runs", None), Action::AllRunsDeleted),
         one(Call::Get(OWNER, path("audit.json")), Action::AuditExported),
         Act(Call::Form(ADMIN, enter, vec![("role", "viewer")]), entered),

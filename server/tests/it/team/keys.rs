@@ -16,6 +16,7 @@ use serde_json::json;
 use time::Duration;
 
 use super::{ADMIN, EDITOR, OWNER, Team, secret_in, statuses};
+use crate::mail::MailServer;
 
 /// What reads, and what writes, to a run that is there.
 const READS: [&str; 5] =
@@ -213,6 +214,22 @@ async fn whoever_holds_a_key_can_end_it_and_learns_nothing_about_others() {
     }
     assert_eq!(team.status_of_key(&team.project.key).await, 200);
     let sql = "SELECT count(*) FROM audit_events WHERE action = 'key.revoked' AND actor_kind = 'key'";
+    assert_eq!(team.count(sql).await, 1);
+}
+
+#[tokio::test]
+async fn a_logout_ends_a_key_without_the_letter_that_follows_a_leak() {
+    let mail = MailServer::start().await;
+    let team = Team::with(|config| config.mail = mail.config()).await;
+    for (name, is_logout) in [("laptop", true), ("leaked", false)] {
+        let key = team.key_of(EDITOR, NewKeyInput::named(name)).await.key;
+        let body = json!({"token": key, "is_logout": is_logout});
+        team.app.api("", "POST", "/v1/keys/revoke", Some(body)).await.expect(200);
+        assert_eq!(team.status_of_key(&key).await, 401, "{name}");
+    }
+    let letter = mail.next_to(EDITOR).await;
+    assert!(letter.subject.contains("leaked"), "{}", letter.subject);
+    let sql = "SELECT count(*) FROM audit_events WHERE details->>'why' = 'somebody who held it logged out'";
     assert_eq!(team.count(sql).await, 1);
 }
 

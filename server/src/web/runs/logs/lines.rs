@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Line, asked, first};
 use crate::app::AppState;
-use crate::auth::ProjectMember;
+use crate::auth::ProjectReader;
 use crate::domain::RunRef;
 use crate::error::{AppError, Result};
 use crate::extract::{Path, Query};
@@ -61,7 +61,7 @@ pub struct Part {
 /// `GET /projects/{slug}/runs/{run}/logs/lines`
 pub async fn show(
     State(app): State<AppState>,
-    member: ProjectMember,
+    ProjectReader { member, .. }: ProjectReader,
     Path((_slug, run)): Path<(String, String)>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Part>> {

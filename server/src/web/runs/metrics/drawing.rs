@@ -1,13 +1,9 @@
 //! A chart as paths of an SVG that is 1000 wide and 300 high, stretched over its place in the page.
 
-use std::fmt::Write as _;
-
-use super::axis::Axis;
 use crate::domain::series::Sample;
 use crate::web::format;
+use crate::web::plot::{self, Axis, HEIGHT, WIDTH, ends, line, step_axis};
 
-const WIDTH: f64 = 1000.0;
-const HEIGHT: f64 = 300.0;
 /// Units of time, each with how many seconds it has, and up to which span it is used.
 const UNITS: [(&str, f64, f64); 4] =
     [("s", 1.0, 180.0), ("min", 60.0, 10_800.0), ("h", 3_600.0, 259_200.0), ("d", 86_400.0, f64::INFINITY)];
@@ -36,10 +32,7 @@ impl Drawing {
         Some(Self {
             y_ticks: y.ticks.iter().rev().map(|tick| format::number(*tick)).collect(),
             x_ticks,
-            grid: y.ticks.iter().skip(1).fold(String::new(), |mut path, tick| {
-                let _ = write!(path, "M0 {:.1}H{WIDTH}", HEIGHT - y.place(*tick) * HEIGHT);
-                path
-            }),
+            grid: plot::rules(&y),
             line: line(
                 points
                     .iter()
@@ -63,24 +56,6 @@ fn step(sample: &Sample) -> f64 {
     sample.step as f64
 }
 
-/// The lowest and the highest.
-fn ends(values: impl Iterator<Item = Option<f64>>) -> Option<(f64, f64)> {
-    values.flatten().fold(None, |ends, value| {
-        Some(ends.map_or((value, value), |(low, high): (f64, f64)| (low.min(value), high.max(value))))
-    })
-}
-
-fn step_axis(low: f64, high: f64) -> (Axis, Vec<String>) {
-    if low < high {
-        let axis = Axis::around(low, high, 1.0);
-        let ticks = axis.ticks.iter().map(|tick| format::number(*tick)).collect();
-        return (axis, ticks);
-    }
-    // A single step stands in the middle.
-    let axis = Axis::around(low - 1.0, low + 1.0, 1.0);
-    (axis, vec![String::new(), format::number(low), String::new()])
-}
-
 /// From 0 to `seconds`, in the unit that suits it.
 fn time_axis(seconds: f64) -> (Axis, Vec<String>) {
     let (unit, length, _) = UNITS.into_iter().find(|(_, _, upto)| seconds <= *upto).unwrap_or(UNITS[3]);
@@ -88,24 +63,6 @@ fn time_axis(seconds: f64) -> (Axis, Vec<String>) {
     let ticks = axis.ticks.iter().map(|tick| format!("{}\u{a0}{unit}", format::number(*tick))).collect();
     axis.stretch(length);
     (axis, ticks)
-}
-
-/// A line through the points, with a gap where there is none. A point between two gaps is a dot.
-fn line(points: impl Iterator<Item = Option<(f64, f64)>>) -> String {
-    let mut path = String::new();
-    let mut length = 0_usize;
-    for point in points.chain([None]) {
-        if let Some((x, y)) = point {
-            let _ = write!(path, "{}{x:.1} {y:.1}", if length == 0 { 'M' } else { 'L' });
-            length += 1;
-        } else {
-            if length == 1 {
-                path.push_str("h0");
-            }
-            length = 0;
-        }
-    }
-    path
 }
 
 #[cfg(test)]

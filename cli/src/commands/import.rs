@@ -1,0 +1,164 @@
+//! `otrace import`: runs that happened elsewhere take the place of a project's runs, or come after them.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use otrace_wire::imports::{CommitImport, ImportOutcome};
+use uuid::Uuid;
+
+use crate::args::CredentialArgs;
+use crate::client::Client;
+use crate::commands::changing;
+use crate::error::{Error, Result};
+use crate::import::files::Measured;
+use crate::import::manifest::{Manifest, PlannedRun};
+use crate::import::sending;
+use crate::printer::human;
+use crate::workspace::Workspace;
+use crate::{printer, prompts, upload};
+
+/// How long a server that fails is waited for in all.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// So many mistakes of a manifest are told.
+const MISTAKES_MAX: usize = 100;
+
+/// `otrace import`.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that people type")]
+pub struct ImportArgs {
+    /// Which server, and with which key.
+    #[command(flatten)]
+    pub credentials: CredentialArgs,
+
+    /// The manifest: a JSON file; its paths begin where it is
+    #[arg(long, value_name = "PATH")]
+    pub spec: PathBuf,
+
+    /// Check the manifest and its files, and ask no server
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Leave out the runs that are wrong, rather than importing none
+    #[arg(long)]
+    pub continue_on_error: bool,
+
+    /// Keep the project's runs, rather than moving them to the trash
+    #[arg(long)]
+    pub append: bool,
+
+    /// Replace the project's runs without asking
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// Whether the project's runs may go.
+enum Consent {
+    Given,
+    Refused,
+    /// Nobody is there to give it.
+    Unasked,
+}
+
+/// Checks the manifest, and imports it if that is what is wanted.
+pub async fn run(args: &ImportArgs) -> Result<ExitCode> {
+    let Manifest { runs, wrong, mistakes } = Manifest::load(&args.spec, &Workspace::current()?)?;
+    tell(&mistakes);
+    let all = human::counted(runs.len() + wrong, "run");
+    if wrong > 0 && !args.continue_on_error {
+        return Err(Error::new(format!("{wrong} of {all} can't be imported, and nothing was sent"))
+            .with_hint("Correct the manifest, or leave them out with --continue-on-error."));
+    }
+    if runs.is_empty() {
+        return Err(Error::new("no run of the manifest can be imported, and nothing was sent"));
+    }
+    if args.dry_run {
+        printer::line(format_args!("{} can be imported. Nothing was sent.", human::counted(runs.len(), "run")));
+    } else {
+        let client = changing::client(&args.credentials).await?.patient(PATIENCE);
+        match import(&client, args, runs).await? {
+            Some(outcome) => report(&outcome),
+            None => return Ok(ExitCode::from(2)),
+        }
+    }
+    if wrong > 0 {
+        printer::warning(format_args!("left out: {wrong} of {all}"));
+        return printer::done().map(|_| ExitCode::FAILURE);
+    }
+    printer::done()
+}
+
+fn tell(mistakes: &[String]) {
+    for mistake in mistakes.iter().take(MISTAKES_MAX) {
+        printer::warning(mistake);
+    }
+    if mistakes.len() > MISTAKES_MAX {
+        let more = human::counted(mistakes.len() - MISTAKES_MAX, "more mistake");
+        printer::warning(format_args!("and {more}, which are not listed"));
+    }
+}
+
+/// Imports runs; nothing, if nobody could be asked. Whatever goes wrong, the project stays as it is.
+async fn import(client: &Client, args: &ImportArgs, runs: Vec<PlannedRun>) -> Result<Option<ImportOutcome>> {
+    let begun = client.begin_import(Uuid::now_v7()).await?;
+    let replaced = if args.append { 0 } else { begun.existing_runs };
+    let imported = match consent(args, replaced, runs.len()) {
+        Ok(Consent::Given) => place(client, begun.id, args, runs).await.map(Some),
+        Ok(Consent::Refused) => Err(Error::new("the import was cancelled, and nothing was changed")),
+        Ok(Consent::Unasked) => {
+            let existing = human::counted(usize::try_from(replaced).unwrap_or(usize::MAX), "run");
+            let told =
+                format!("the project has {existing}, which would go to the trash, and nobody is there to confirm it");
+            printer::error(&Error::new(told).with_hint("Add --yes to replace them, or --append to keep them."));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    };
+    if !matches!(imported, Ok(Some(_))) {
+        // A server that can't be told so removes it by itself.
+        let _ = client.abandon_import(begun.id).await;
+    }
+    imported
+}
+
+fn consent(args: &ImportArgs, replaced: u64, count: usize) -> Result<Consent> {
+    if replaced == 0 || args.yes {
+        return Ok(Consent::Given);
+    }
+    if !prompts::can_ask() {
+        return Ok(Consent::Unasked);
+    }
+    let existing = human::counted(usize::try_from(replaced).unwrap_or(usize::MAX), "run");
+    let new = human::counted(count, "run");
+    let question = format!("Import {new}, and move the {existing} of this project to the trash? (y/N)");
+    Ok(if prompts::confirmed(&question)? { Consent::Given } else { Consent::Refused })
+}
+
+/// Contents first, then the runs that name them, and last their place.
+async fn place(client: &Client, import: Uuid, args: &ImportArgs, runs: Vec<PlannedRun>) -> Result<ImportOutcome> {
+    let measured = Measured::of(&runs)?;
+    let unsent = upload::contents(client, &measured.to_send(&runs), true).await;
+    if let Some(reason) = unsent.reason {
+        return Err(reason);
+    }
+    let count = u32::try_from(runs.len()).unwrap_or(u32::MAX);
+    sending::stage(client, import, runs, &measured).await?;
+    client.commit_import(import, &CommitImport { replace: !args.append, runs: count }).await
+}
+
+fn report(outcome: &ImportOutcome) {
+    let count = |count: u32| human::counted(usize::try_from(count).unwrap_or(usize::MAX), "run");
+    let imported = count(outcome.imported);
+    match (outcome.first, outcome.last) {
+        (Some(first), Some(last)) if first != last => {
+            printer::line(format_args!("Imported {imported}: {first} to {last}"));
+        }
+        (Some(only), _) => printer::line(format_args!("Imported {imported}: {only}")),
+        (None, _) => printer::line(format_args!("Imported {imported}")),
+    }
+    if outcome.deleted > 0 {
+        let deleted = count(outcome.deleted);
+        printer::note(format_args!("{deleted} went to the trash. `otrace restore EXP_ID` brings one back."));
+    }
+}

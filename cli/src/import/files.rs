@@ -1,0 +1,122 @@
+//! The files that a manifest names: where they are, what they are called, and what is in them.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fs::{self, File};
+use std::path::{Component, Path, PathBuf};
+
+use crate::capture::stored::{self, StoredFile};
+use crate::error::{Error, Result};
+use crate::import::manifest::PlannedRun;
+use crate::workspace::Workspace;
+
+/// Where a manifest is: its paths begin there.
+#[derive(Debug)]
+pub struct Folder<'a> {
+    path: PathBuf,
+    workspace: &'a Workspace,
+}
+
+/// A file that a manifest names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it is called: its path in the workspace, or all of it where it lies elsewhere.
+    pub shown: String,
+}
+
+/// Files by their content.
+#[derive(Debug, Default)]
+pub struct Measured(HashMap<PathBuf, StoredFile>);
+
+impl<'a> Folder<'a> {
+    /// The folder of this manifest.
+    pub fn of(manifest: &Path, workspace: &'a Workspace) -> Result<Self> {
+        let parent = manifest.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let path = fs::canonicalize(parent).map_err(|error| Error::file("find", parent, &error))?;
+        Ok(Self { path, workspace })
+    }
+
+    /// The file that is called so in the manifest.
+    pub fn source(&self, name: &str) -> Source {
+        let path = self.path.join(name);
+        let shown = self.workspace.relative(&plain(&path));
+        Source { path, shown }
+    }
+}
+
+impl Source {
+    /// Why it is no file that can be kept, if it is none. It can follow the word for it.
+    pub fn check(&self) -> Result<(), String> {
+        // A pipe would be waited for, if it were opened.
+        if !fs::metadata(&self.path).is_ok_and(|found| found.is_file()) {
+            return Err(format!("is not a file: {}", self.shown));
+        }
+        File::open(&self.path).map(drop).map_err(|error| format!("cannot be read: {}: {error}", self.shown))
+    }
+}
+
+impl Measured {
+    /// The files of these runs. Each is read once.
+    pub fn of(runs: &[PlannedRun]) -> Result<Self> {
+        let mut files = HashMap::new();
+        for source in runs.iter().flat_map(|run| run.left_behind.kept_files()) {
+            if let Entry::Vacant(place) = files.entry(source.path.clone()) {
+                let measured = stored::measure(source.path.clone());
+                place.insert(measured.map_err(|error| Error::file("read", &source.path, &error))?);
+            }
+        }
+        Ok(Self(files))
+    }
+
+    /// One of them.
+    pub fn get(&self, source: &Source) -> Result<&StoredFile> {
+        self.0.get(&source.path).ok_or_else(|| Error::new(format!("{} was not read", source.shown)))
+    }
+
+    /// Those of these runs whose contents are to be sent.
+    pub fn to_send(&self, runs: &[PlannedRun]) -> Vec<StoredFile> {
+        let sources = runs.iter().flat_map(|run| run.left_behind.sent_files());
+        sources.filter_map(|source| self.0.get(&source.path).cloned()).collect()
+    }
+}
+
+/// A path without the steps that lead nowhere, for people.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_found_from_the_manifest_and_called_as_the_workspace_calls_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().canonicalize().expect("a path");
+        let (workspace, elsewhere) = (root.join("demo"), root.join("elsewhere.log"));
+        fs::create_dir_all(workspace.join("old/out")).expect("folders");
+        fs::write(workspace.join("old/out/m.json"), "{}").expect("written");
+        fs::write(&elsewhere, "").expect("written");
+        let at = Workspace::at(&workspace);
+        let manifest = Folder::of(&workspace.join("old/manifest.json"), &at).expect("a folder");
+        let shown = |name: &str| manifest.source(name).shown;
+        assert_eq!(shown("out/m.json"), "old/out/m.json");
+        assert_eq!(shown("./out/../../x"), "x");
+        assert_eq!(shown(&elsewhere.to_string_lossy()), elsewhere.to_string_lossy());
+        assert_eq!(manifest.source("out/m.json").check(), Ok(()));
+        assert_eq!(manifest.source("../../elsewhere.log").check(), Ok(()));
+        assert_eq!(manifest.source("out").check(), Err("is not a file: old/out".to_owned()));
+    }
+}

@@ -1,0 +1,177 @@
+//! The project as this workspace's settings reach it. Files are downloaded below `.trace/downloads/`.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use otrace_mcp::{CheckedRunSpec, Download, LogOf, Refusal, RunsPage, RunsQuery, SavedFile, Source};
+use otrace_wire::{Run, Sha256Digest};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::args::CredentialArgs;
+use crate::client::{Client, reading};
+use crate::commands::download::folder::Folder;
+use crate::commands::download::{fetch, plan};
+use crate::error::{Error, Result};
+use crate::printer::progress::Meter;
+use crate::private_files;
+use crate::run_spec::{RunSpec, file};
+use crate::settings::Settings;
+use crate::workspace::Workspace;
+
+/// Where files are downloaded to, in `.trace/`.
+const DOWNLOADS: &str = "downloads";
+/// How long a server that fails is waited for, where the request may be repeated.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The longest text that is compared, in bytes.
+const TEXT_MAX: usize = 1024 * 1024;
+
+/// This workspace, and the server that its settings name.
+pub(super) struct Here {
+    credentials: CredentialArgs,
+    workspace: Workspace,
+    may_write: bool,
+    /// Made at the first call that finds a server and a key.
+    found: OnceLock<Found>,
+}
+
+/// What the settings lead to.
+struct Found {
+    client: Client,
+    settings: Settings,
+}
+
+impl Here {
+    pub(super) fn new(credentials: CredentialArgs, workspace: Workspace, may_write: bool) -> Self {
+        Self { credentials, workspace, may_write, found: OnceLock::new() }
+    }
+
+    /// The settings are read at each call until they are complete: somebody may log in meanwhile.
+    fn found(&self) -> Result<&Found> {
+        if let Some(found) = self.found.get() {
+            return Ok(found);
+        }
+        let settings = Settings::load(&self.credentials, &self.workspace)?;
+        let client = Client::new(&settings)?;
+        Ok(self.found.get_or_init(|| Found { client, settings }))
+    }
+
+    fn client(&self) -> Result<&Client> {
+        Ok(&self.found()?.client)
+    }
+
+    async fn page(&self, asked: &RunsQuery) -> Result<RunsPage> {
+        let query = reading::RunsQuery {
+            query: asked.query.clone(),
+            status: asked.status.clone(),
+            tags: asked.tags.clone(),
+            sort: asked.sort.clone(),
+            limit: Some(asked.limit),
+            cursor: asked.cursor.clone(),
+        };
+        let page = self.client()?.runs(&query).await?;
+        Ok(RunsPage { runs: page.runs, next_cursor: page.next_cursor })
+    }
+
+    async fn short_text(&self, sha256: &Sha256Digest) -> Result<Option<String>> {
+        match self.client()?.content(sha256).await {
+            Ok(bytes) if bytes.len() <= TEXT_MAX => Ok(String::from_utf8(bytes).ok()),
+            Ok(_) => Ok(None),
+            Err(error) if error.is_absent() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Brings a file, or those that a folder or a glob names. One that is there already is not brought again.
+    async fn save(&self, run: &Run, path: &str) -> Result<Vec<SavedFile>> {
+        let experiment = run.experiment_id.to_string();
+        let plan = plan::plan(&run.artifacts, &[path.to_owned()], &experiment)?;
+        if let (true, Some((name, reason))) = (plan.wanted.is_empty(), plan.left_out.first()) {
+            return Err(Error::new(format!("{name} can't be downloaded: {reason}")));
+        }
+        let folder = self.folder(run)?;
+        let mut saved = Vec::with_capacity(plan.wanted.len());
+        for wanted in &plan.wanted {
+            let target = fetch(self.client()?, &folder, wanted, true, &Meter::default()).await?;
+            saved.push(SavedFile {
+                artifact: wanted.name.clone(),
+                path: self.workspace.relative(&target),
+                size_bytes: wanted.size,
+            });
+        }
+        Ok(saved)
+    }
+
+    /// A run's folder has some of its id in its name: `exp001` of one project is not `exp001` of another.
+    fn folder(&self, run: &Run) -> Result<Folder> {
+        self.workspace.prepare()?;
+        let downloads = self.workspace.trace_dir().join(DOWNLOADS);
+        // Its end is drawn by lot, its beginning is a time.
+        let folder = downloads.join(format!("{}-{}", run.experiment_id, &run.id.simple().to_string()[24..]));
+        private_files::folder(&downloads)?;
+        private_files::folder(&folder)?;
+        Folder::given(&folder)
+    }
+
+    /// Where the key belongs to another project than the workspace, nothing is written: exp042 is a different run there.
+    async fn write_note(&self, run: &str, text: &str) -> Result<()> {
+        let found = self.found()?;
+        let client = found.client.patient(PATIENCE);
+        if found.settings.project_id.is_some()
+            && let Some(other) = found.settings.other_project(&client.whoami().await?.project)
+        {
+            return Err(Error::new(other));
+        }
+        client.add_note(run, Uuid::now_v7(), text).await
+    }
+}
+
+impl Source for Here {
+    const SAVES_FILES: bool = true;
+    const CHECKS_RUN_SPECS: bool = true;
+
+    fn why_read_only(&self) -> Option<&'static str> {
+        let reason = "Nothing may be written: have `otrace mcp` started with --allow-write.";
+        (!self.may_write).then_some(reason)
+    }
+
+    async fn project(&self) -> otrace_mcp::Result<String> {
+        Ok(self.client()?.whoami().await?.project.name)
+    }
+
+    async fn runs(&self, query: &RunsQuery) -> otrace_mcp::Result<RunsPage> {
+        Ok(self.page(query).await?)
+    }
+
+    async fn run(&self, name: &str) -> otrace_mcp::Result<Run> {
+        Ok(self.client()?.run(name).await?)
+    }
+
+    async fn text(&self, sha256: &Sha256Digest) -> otrace_mcp::Result<Option<String>> {
+        Ok(self.short_text(sha256).await?)
+    }
+
+    async fn log(&self, run: &Run, log: &LogOf, from: u64) -> otrace_mcp::Result<Vec<u8>> {
+        Ok(self.client()?.log(&run.id.to_string(), log.stream, log.path.as_deref(), from).await?)
+    }
+
+    async fn download(&self, run: &Run, path: &str, _from: u64) -> otrace_mcp::Result<Download> {
+        Ok(Download::Saved(self.save(run, path).await?))
+    }
+
+    async fn add_note(&self, run: &str, text: &str) -> otrace_mcp::Result<()> {
+        Ok(self.write_note(run, text).await?)
+    }
+
+    fn check_run_spec(&self, spec: &Map<String, Value>) -> otrace_mcp::Result<CheckedRunSpec> {
+        let spec = RunSpec::from_value(&Value::Object(spec.clone()))?;
+        Ok(CheckedRunSpec { command_line: spec.command_line(), yaml: file::render(&spec) })
+    }
+}
+
+/// As people are told of it: what is wrong, and what to do.
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::new(error.to_string())
+    }
+}

@@ -1,0 +1,189 @@
+//! `otrace import`: the seed's manifest, what is wrong with others, and what becomes of the project's runs.
+
+use otrace_server::testing::{TestProject, TestServer};
+use serde_json::{Value, json};
+
+use crate::terminal::at_terminal;
+use crate::workspace::{Workspace, recorded, run_count};
+
+async fn project() -> (TestServer, TestProject, Workspace) {
+    let server = TestServer::start().await;
+    let project = server.project("wake-word").await;
+    let workspace = Workspace::with_key(&server, &project.key);
+    (server, project, workspace)
+}
+
+fn run(intent: &str) -> Value {
+    json!({"intent": intent, "setup": "as it was", "command": "true", "status": "completed"})
+}
+
+fn write(workspace: &Workspace, runs: &[Value]) {
+    workspace.write("import.json", json!({"version": 1, "runs": runs}).to_string());
+}
+
+const IMPORT: [&str; 3] = ["import", "--spec", "import.json"];
+
+fn import<'a>(options: &[&'a str]) -> Vec<&'a str> {
+    [&IMPORT[..], options].concat()
+}
+
+/// The example of the seed, in a folder of its own.
+fn write_seed_example(workspace: &Workspace) {
+    workspace.write("old/outputs/baseline/metrics.json", r#"{"mse": 0.5, "rows": [{"a": 1}]}"#);
+    workspace.write("old/outputs/baseline/model.json", "{}");
+    workspace.write("old/weights.bin", b"\0\x01weights");
+    workspace.write("old/logs/baseline.log", "step 1\n");
+    let manifest = json!({"version": 1, "runs": [{
+        "title": "baseline linear regression",
+        "intent": "Train a toy linear regression model",
+        "setup": "Synthetic one-feature regression with gradient descent",
+        "command": "python3 train.py",
+        "status": "completed",
+        "created_at": "2026-06-01T12:00:00Z",
+        "started_at": "2026-06-01T12:00:01Z",
+        "finished_at": "2026-06-01T12:00:04Z",
+        "exit_code": 0,
+        "duration_seconds": 3.0,
+        "tags": ["historical", "baseline"],
+        "artifacts": [
+            {"path": "outputs/baseline/metrics.json", "type": "metrics"},
+            {"path": "outputs/baseline/model.json", "type": "other"},
+            {"path": "weights.bin", "type": "checkpoint", "store_content": false},
+        ],
+        "logs": [{"path": "logs/baseline.log", "stream": "stdout"}],
+        "result_files": ["outputs/baseline/metrics.json"],
+        "results": [{"kind": "scalar", "name": "manual_metric", "value": 42, "source_path": "notes.md"}],
+        "tables": [],
+        "snapshot": {"git_commit": "abc123", "python_version": "3.12"},
+    }]});
+    workspace.write("old/trace-import.json", manifest.to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_seeds_manifest_is_checked_without_a_key_and_imported_as_written() {
+    let (server, project, workspace) = project().await;
+    write_seed_example(&workspace);
+    let alone = Workspace::new();
+    write_seed_example(&alone);
+    let spec = ["import", "--spec", "old/trace-import.json"];
+    let checked = alone.otrace(&[&spec[..], &["--dry-run"]].concat()).await.succeeded();
+    assert_eq!((checked.stdout.as_str(), checked.stderr.as_str()), ("1 run can be imported. Nothing was sent.\n", ""));
+
+    let answer = workspace.otrace(&spec).await.succeeded();
+
+    assert_eq!((answer.stdout.as_str(), answer.stderr.as_str()), ("Imported 1 run: exp001\n", ""));
+    let run = recorded(&server, &project.key, "exp001").await;
+    let expected = json!({
+        "title": "baseline linear regression", "command": "python3 train.py", "status": "completed", "exit_code": 0,
+        "created_at": "2026-06-01T12:00:00Z", "started_at": "2026-06-01T12:00:01Z",
+        "finished_at": "2026-06-01T12:00:04Z", "duration_seconds": 3.0, "tags": ["historical", "baseline"],
+    });
+    for (field, value) in expected.as_object().expect("an object") {
+        assert_eq!(&run[field], value, "{field}");
+    }
+    let results: Vec<_> = run["results"].as_array().expect("results").iter().map(|result| &result["name"]).collect();
+    assert_eq!(results, ["mse", "manual_metric"]);
+    assert_eq!(run["results"][0]["source_path"], "old/outputs/baseline/metrics.json");
+    assert_eq!(run["tables"][0]["rows"], json!([{"a": 1}]));
+    assert_eq!(run["logs"][0]["text_content"], "step 1\n");
+    assert_eq!(
+        (&run["snapshot"]["git_commit"], &run["snapshot"]["python_version"]),
+        (&json!("abc123"), &json!("3.12"))
+    );
+    let artifacts = run["artifacts"].as_array().expect("artifacts");
+    assert_eq!(artifacts.len(), 3);
+    let content = async |artifact: &Value| {
+        let id = artifact["id"].as_str().expect("an id");
+        server.get_json(&project.key, &format!("/v1/artifacts/{id}/download")).await["artifact"].clone()
+    };
+    assert_eq!(content(&artifacts[1]).await["text_content"], "{}");
+    assert_eq!((&artifacts[2]["type"], &artifacts[2]["size_bytes"]), (&json!("checkpoint"), &json!(9)));
+    assert_eq!(content(&artifacts[2]).await["content_base64"], Value::Null, "it was not to be stored");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_run_holds_all_back_unless_it_is_to_be_left_out() {
+    let (server, project, workspace) = project().await;
+    let mut wrong = run("wrong");
+    wrong["status"] = json!("done");
+    wrong["artifacts"] = json!([{"path": "nowhere.json"}]);
+    write(&workspace, &[run("right"), wrong, run("right too")]);
+    let mistakes = [
+        "otrace: runs[1].status must be one of created, running, completed, failed, capture_failed\n",
+        "otrace: runs[1].artifacts[0].path: Artifact path is not a file: nowhere.json\n",
+    ];
+
+    let answer = workspace.otrace(&IMPORT).await;
+    assert_eq!((answer.code, answer.stdout.as_str()), (1, ""), "{}", answer.stderr);
+    for told in mistakes.iter().chain(&["1 of 3 runs can't be imported, and nothing was sent"]) {
+        assert!(answer.stderr.contains(told), "{told}\n{}", answer.stderr);
+    }
+    assert_eq!(run_count(&server, &project.key).await, 0);
+
+    let answer = workspace.otrace(&import(&["--continue-on-error"])).await;
+    assert_eq!((answer.code, answer.stdout.as_str()), (1, "Imported 2 runs: exp001 to exp002\n"), "{}", answer.stderr);
+    assert!(mistakes.iter().all(|told| answer.stderr.contains(told)), "{}", answer.stderr);
+    assert_eq!(recorded(&server, &project.key, "exp002").await["intent"], "right too");
+
+    write(&workspace, &[]);
+    let answer = workspace.otrace(&import(&["--yes", "--continue-on-error"])).await;
+    assert!(answer.code == 1 && answer.stderr.contains("runs must be a list of one run or more"), "{}", answer.stderr);
+    assert_eq!(run_count(&server, &project.key).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_projects_runs_go_only_where_somebody_agrees() {
+    let (server, project, workspace) = project().await;
+    server.app.run(&project.key, "old").await;
+    write(&workspace, &[run("new")]);
+
+    let answer = workspace.otrace(&IMPORT).await;
+    assert_eq!((answer.code, answer.stdout.as_str()), (2, ""), "{}", answer.stderr);
+    assert!(answer.stderr.contains("the project has 1 run, which would go to the trash"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("--append"), "{}", answer.stderr);
+
+    let answer = workspace.otrace(&import(&["--append"])).await.succeeded();
+    assert_eq!((answer.stdout.as_str(), answer.stderr.as_str()), ("Imported 1 run: exp002\n", ""));
+    let answer = workspace.otrace(&import(&["--yes"])).await.succeeded();
+    assert_eq!(answer.stdout, "Imported 1 run: exp003\n");
+    assert_eq!(answer.stderr, "2 runs went to the trash. `otrace restore EXP_ID` brings one back.\n");
+    assert_eq!(run_count(&server, &project.key).await, 1);
+    workspace.otrace(&["restore", "exp001"]).await.succeeded();
+    assert_eq!(recorded(&server, &project.key, "exp001").await["intent"], "old");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_no_at_the_terminal_keeps_the_projects_runs() {
+    let (server, project, workspace) = project().await;
+    server.app.run(&project.key, "old").await;
+    write(&workspace, &[run("new"), run("newer")]);
+    let (url, key) = (server.url(), &project.key);
+    let script = format!(
+        r#"
+line = [OTRACE, "import", "--spec", "import.json", "--api-url", "{url}", "--api-key", "{key}"]
+for answer, code in (("n", 1), ("y", 0)):
+    t = Terminal(line)
+    t.until("Import 2 runs, and move the 1 run of this project to the trash? (y/N)")
+    t.type(answer + "\n")
+    assert t.end() == code, t.seen
+"#
+    );
+    at_terminal(&workspace, &script).await;
+    assert_eq!(run_count(&server, &project.key).await, 2);
+    assert_eq!(recorded(&server, &project.key, "exp002").await["intent"], "new", "the first time nothing was changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_fails_on_its_way_leaves_everything_as_it_was() {
+    let server = TestServer::with(|config| config.http.max_body_bytes = 4000).await;
+    let project = server.project("wake-word").await;
+    let workspace = Workspace::with_key(&server, &project.key);
+    server.app.run(&project.key, "old").await;
+    let mut large = run("too large");
+    large["setup"] = json!("x".repeat(5000));
+    write(&workspace, &[run("fits"), large]);
+    let answer = workspace.otrace(&import(&["--yes"])).await;
+    assert_eq!((answer.code, answer.stdout.as_str()), (1, ""), "{}", answer.stderr);
+    assert_eq!(recorded(&server, &project.key, "exp001").await["intent"], "old");
+    assert_eq!(server.app.run(&project.key, "next").await["experiment_id"], "exp002");
+}

@@ -1,0 +1,83 @@
+//! The files that are kept with a run: which there are, and what is in them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use otrace_wire::{Artifact, Run};
+use serde_json::{Value, json};
+
+use crate::arguments::{DownloadArtifact, OneRun};
+use crate::budget;
+use crate::source::{Download, Result, Source};
+
+/// So many bytes a piece has that is not text: whole groups of three, four characters each.
+const BINARY_MAX: usize = budget::ROOM / 4 * 3 / 3 * 3;
+
+/// The files of a run.
+pub(crate) async fn list<S: Source>(source: &S, asked: &OneRun) -> Result<Value> {
+    let run = source.run(&asked.run).await?;
+    let artifacts = run.artifacts.iter().map(row).collect();
+    let (artifacts, next) = budget::page(artifacts, asked.cursor.as_deref())?;
+    Ok(json!({ "experiment_id": run.experiment_id, "artifacts": artifacts, "next_cursor": next }))
+}
+
+fn row(artifact: &Artifact) -> Value {
+    json!({
+        "path": artifact.original_path.as_deref().or(artifact.stored_path.as_deref()),
+        "type": artifact.kind,
+        "size_bytes": artifact.size_bytes,
+        "content_type": artifact.content_type,
+        "hash": artifact.hash,
+        "is_stored": artifact.hash.is_some() && artifact.stored_path.is_some(),
+    })
+}
+
+/// One of them, or a piece of it.
+pub(crate) async fn download<S: Source>(source: &S, asked: &DownloadArtifact) -> Result<Value> {
+    let run = source.run(&asked.run).await?;
+    let from = budget::place(asked.cursor.as_deref())? as u64;
+    match source.download(&run, &asked.path, from).await? {
+        Download::Saved(files) => {
+            let count = files.len();
+            let told = files.iter().map(|file| json!(file)).collect();
+            let (told, _) = budget::page(told, None)?;
+            Ok(json!({ "experiment_id": run.experiment_id, "files": told, "count": count }))
+        }
+        Download::Piece { bytes, size_bytes, url } => Ok(piece(&run, &bytes, from, size_bytes, &url)),
+    }
+}
+
+fn piece(run: &Run, bytes: &[u8], from: u64, size_bytes: u64, url: &str) -> Value {
+    let (encoding, content, taken) = if is_text(bytes) {
+        let (text, taken) = budget::decoded(bytes, budget::ROOM);
+        ("text", text, taken)
+    } else {
+        let taken = bytes.len().min(BINARY_MAX);
+        ("base64", STANDARD.encode(&bytes[..taken]), taken)
+    };
+    let next = from.saturating_add(taken as u64);
+    json!({
+        "experiment_id": run.experiment_id,
+        "encoding": encoding,
+        "content": content,
+        "next_cursor": (taken > 0 && next < size_bytes).then(|| next.to_string()),
+        "size_bytes": size_bytes,
+        "url": url,
+    })
+}
+
+/// Whether bytes are text, of which the last character may be cut.
+fn is_text(bytes: &[u8]) -> bool {
+    let is_utf8 = std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true);
+    is_utf8 && !bytes.contains(&0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_one_though_its_last_character_is_cut() {
+        assert!(is_text("größe".as_bytes()) && is_text(b"a\xc3") && is_text(b""));
+        assert!(!is_text(b"a\xffb") && !is_text(b"a\0b"));
+    }
+}

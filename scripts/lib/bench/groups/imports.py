@@ -1,0 +1,83 @@
+"""Importing runs from elsewhere, with results, files and logs, in place of those that are there."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+from ..client import Client
+from ..figures import Figure, figure
+from ..processes import BenchError, say
+from ..server import Account, Server, served
+from ..session import Bench
+
+IMPORT_SECONDS = 120
+
+RESULTS = 20
+LOG_LINES = 50
+FOLDER = "history"
+WITHIN = 1800
+
+
+def measure(bench: Bench) -> None:
+    """All of it on one server."""
+    try:
+        with served(bench, "imports") as (server, account):
+            bench.measure("importing runs", importing, server, account)
+    except BenchError as error:
+        bench.broke("a server with a project", error)
+
+
+def importing(bench: Bench, server: Server, account: Account) -> Iterator[Figure]:
+    """`otrace import` from its start to its end. From the second round on there are as many runs to replace."""
+    client = Client(bench, "imports", bench.client, server, account)
+    client.prepare()
+    count = bench.repetitions.imported_runs
+    seconds = []
+    for number in range(bench.repetitions.import_rounds):
+        say(f"importing {count:,} runs, round {number + 1}")
+        write_manifest(client, count, number)
+        began = time.perf_counter()
+        client.run([client.binary, "import", "--spec", f"{FOLDER}/import.json", "--yes"], seconds=WITHIN)
+        seconds.append(time.perf_counter() - began)
+        expect_runs(server, account, count)
+    yield figure(f"{count:,} runs imported", seconds, "s", at_most=IMPORT_SECONDS)
+    client.discard()
+
+
+def write_manifest(client: Client, count: int, salt: int) -> None:
+    """Runs with a file of results and a log each, whose contents were never there before."""
+    folder = client.workspace / FOLDER
+    folder.mkdir(exist_ok=True)
+    runs = []
+    for number in range(count):
+        results = {f"metric_{index}": (number * index + salt) / 1000 for index in range(RESULTS)}
+        (folder / f"{number}.json").write_text(json.dumps({**results, "salt": f"{salt}-{number}"}))
+        lines = (f"round {salt} run {number} step {step} loss {1 / (step + 1):.4f}\n" for step in range(LOG_LINES))
+        (folder / f"{number}.log").write_text("".join(lines))
+        runs.append(
+            {
+                "title": f"Run {number}",
+                "intent": "What did it look like before there was a notebook?",
+                "setup": f"Units {number % 64}, else as before.",
+                "command": f"python3 train.py --seed {number}",
+                "status": "completed" if number % 10 else "failed",
+                "created_at": f"2025-{number % 12 + 1:02}-{number % 28 + 1:02}T12:00:00Z",
+                "exit_code": 0 if number % 10 else 1,
+                "duration_seconds": 3.5,
+                "tags": ["historical", f"group-{number % 20}"],
+                "artifacts": [{"path": f"{number}.json", "type": "metrics"}],
+                "logs": [{"path": f"{number}.log", "stream": "stdout"}],
+                "result_files": [f"{number}.json"],
+                "snapshot": {"git_commit": f"{number:040x}", "python_version": "3.12"},
+            }
+        )
+    (folder / "import.json").write_text(json.dumps({"version": 1, "runs": runs}))
+
+
+def expect_runs(server: Server, account: Account, count: int) -> None:
+    """Whether all of them are there, and nothing else."""
+    found = json.loads(server.expect("GET", "/v1/runs/count", headers=account.headers()))["count"]
+    if found != count:
+        raise BenchError(f"the server has {found} runs instead of {count}")
