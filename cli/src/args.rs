@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
+use crate::child::heir::HeirArgs;
 use crate::commands::artifacts::ArtifactsArgs;
 use crate::commands::checkout::CheckoutArgs;
 use crate::commands::completions::CompletionsArgs;
@@ -61,7 +62,7 @@ pub enum Command {
     /// Run a command and record why it ran, what it ran on and what came of it
     Run(RunArgs),
     /// Send what the server lacks of this workspace's runs
-    Sync,
+    Sync(SyncArgs),
     /// Show which of this workspace's runs the server lacks something of
     Status(StatusArgs),
     /// List the project's runs
@@ -108,6 +109,9 @@ pub enum Command {
     Mcp(McpArgs),
     /// Print what a shell needs to complete the command line
     Completions(CompletionsArgs),
+    /// Read on for an `otrace run` that is killed
+    #[command(hide = true)]
+    Heir(HeirArgs),
     /// Write the manual pages into a folder
     #[command(hide = true)]
     Man(ManArgs),
@@ -136,6 +140,10 @@ pub struct InitArgs {
     /// Write `TRACE_FOR_AGENTS.md` and .traceignore anew, even where they are there already
     #[arg(long)]
     pub force: bool,
+
+    /// Accepted for scripts written for older clients; changes nothing: no .gitignore is ever edited.
+    #[arg(long, hide = true)]
+    pub no_gitignore: bool,
 }
 
 /// `otrace login`.
@@ -162,6 +170,14 @@ pub struct WhoamiArgs {
     pub json: bool,
 }
 
+/// `otrace sync`.
+#[derive(Debug, Args)]
+pub struct SyncArgs {
+    /// Which server, and with which key.
+    #[command(flatten)]
+    pub credentials: CredentialArgs,
+}
+
 /// `otrace status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
@@ -174,6 +190,10 @@ pub struct StatusArgs {
 #[derive(Clone, Debug, Default, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch that people type")]
 pub struct RunArgs {
+    /// Which server, and with which key.
+    #[command(flatten)]
+    pub credentials: CredentialArgs,
+
     /// Why the command is run
     #[arg(long, value_name = "TEXT")]
     pub intent: Option<String>,

@@ -4,6 +4,7 @@
 //! them, the signals and keys that are meant for it, its exit code. It is in a process group of its own
 //! ([`job`]), so that all of these reach it once, and through us.
 
+pub mod heir;
 mod job;
 
 use std::fs::File;
@@ -30,6 +31,7 @@ use crate::signals::Guard;
 use crate::stored_log::StoredLog;
 use crate::terminal::{self, Size};
 use crate::{clock, printer};
+use heir::Heir;
 use job::Job;
 
 /// What shells answer when a command is not there.
@@ -114,7 +116,10 @@ pub async fn run(launch: Launch<'_>, guard: &mut Guard, started_as: impl FnOnce(
     let mut changes = signal(SignalKind::child()).map_err(failed)?;
     let stdout = open(&launch, &launch.stdout_log, &io::stdout()).map_err(failed)?;
     let stderr = open(&launch, &launch.stderr_log, &io::stderr()).map_err(failed)?;
-    pass_through([stdout.stream, stderr.stream], [&ended, &enough]).map_err(failed)?;
+    let logs = [launch.stdout_log.as_path(), launch.stderr_log.as_path()];
+    let heir = Heir::appoint([&stdout.stream.source, &stderr.stream.source], logs, launch.masker.is_some());
+    let heir = Arc::new(heir);
+    pass_through([stdout.stream, stderr.stream], &heir, [&ended, &enough]).map_err(failed)?;
     let sizes = [stdout.size, stderr.size];
     let mut command = command(&launch, stdout.end, stderr.end);
 
@@ -187,9 +192,16 @@ fn open(launch: &Launch<'_>, log_path: &Path, through: &(impl AsFd + IsTerminal)
 }
 
 /// Starts to pass both streams through.
-fn pass_through([stdout, stderr]: [log_tee::Stream; 2], ends: [&io::PipeReader; 2]) -> io::Result<()> {
+fn pass_through(
+    [stdout, stderr]: [log_tee::Stream; 2],
+    heir: &Arc<Heir>,
+    ends: [&io::PipeReader; 2],
+) -> io::Result<()> {
     let place = |stream: &log_tee::Stream| stream.through.metadata().map(|place| (place.dev(), place.ino()));
-    if place(&stdout)? == place(&stderr)? {
+    let is_one_place = place(&stdout)? == place(&stderr)?;
+    let stdout = (stdout, Arc::clone(heir), 0);
+    let stderr = (stderr, Arc::clone(heir), 1);
+    if is_one_place {
         return log_tee::start(vec![stdout, stderr], ends);
     }
     log_tee::start(vec![stdout], ends)?;

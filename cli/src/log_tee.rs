@@ -20,6 +20,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::oneshot;
 
 use crate::capture::stored::{self, Measure, StoredFile};
+use crate::child::heir::Heir;
 use crate::error::Error;
 use crate::stored_log::StoredLog;
 use crate::{printer, signals};
@@ -82,6 +83,9 @@ enum Phase {
 
 struct Passing {
     source: Arc<File>,
+    /// Who holds it too, and by which number.
+    heir: Arc<Heir>,
+    number: u8,
     through: File,
     log: Log,
     done: oneshot::Sender<Passed>,
@@ -98,18 +102,18 @@ struct Log {
     written: Option<Instant>,
 }
 
-/// Starts to pass the streams through. `ended` comes to its end when the command has ended, `enough` when there
+/// Starts to pass the streams through, each with who holds it too, and by which number. `ended` comes to its end when the command has ended, `enough` when there
 /// has been enough of what follows.
-pub fn start(streams: Vec<Stream>, [ended, enough]: [&PipeReader; 2]) -> io::Result<()> {
+pub fn start(streams: Vec<(Stream, Arc<Heir>, u8)>, [ended, enough]: [&PipeReader; 2]) -> io::Result<()> {
     let poll = Poll::new()?;
     let ends = [ended.try_clone()?, enough.try_clone()?];
-    let sources = streams.iter().map(|stream| stream.source.as_raw_fd()).enumerate();
+    let sources = streams.iter().map(|(stream, ..)| stream.source.as_raw_fd()).enumerate();
     let sources = sources.map(|(number, source)| (Token(number), source));
     let ends_too = [ENDED, ENOUGH].into_iter().zip(ends.iter().map(AsRawFd::as_raw_fd));
     for (token, source) in sources.chain(ends_too) {
         poll.registry().register(&mut SourceFd(&source), token, Interest::READABLE)?;
     }
-    let streams = streams.into_iter().map(|stream| Some(Passing::new(stream))).collect();
+    let streams = streams.into_iter().map(|(stream, heir, number)| Some(Passing::new(stream, heir, number))).collect();
     let tee = Tee { poll, streams, ready: VecDeque::new(), phase: Phase::Running, _ends: ends };
     std::thread::Builder::new()
         .name("otrace-tee".to_owned())
@@ -191,10 +195,10 @@ impl Tee {
 }
 
 impl Passing {
-    fn new(stream: Stream) -> Self {
+    fn new(stream: Stream, heir: Arc<Heir>, number: u8) -> Self {
         let Stream { source, through, log_path, log, done } = stream;
         let log = Log { path: log_path, stored: Some(log), written: None };
-        Self { source, through, log, done, last: b'\n', left: BUFFER }
+        Self { source, heir, number, through, log, done, last: b'\n', left: BUFFER }
     }
 
     /// Passes on what there is; false when no more will come.
@@ -216,6 +220,7 @@ impl Passing {
 
     fn finish(self) {
         drop(self.source);
+        self.heir.let_go_of(self.number);
         // Nobody is left to be told if the run was given up meanwhile.
         let _ = self.done.send(Passed { log: self.log.finish(), in_mid_line: self.last != b'\n' });
     }

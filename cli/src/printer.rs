@@ -1,11 +1,11 @@
 //! The only place that prints.
 //!
-//! What a command is asked for goes to standard output; the rest goes to standard error. An error is a line that
-//! starts with `error:`, and where it helps one that starts with `hint:`. A warning is one line that starts with
-//! `otrace:`, as it may stand among what a recorded command prints. Colours are left out where nobody would see them
-//! (anstream looks at the terminal, `NO_COLOR` and the like). Whatever comes from servers and files is
-//! [`clean`]ed on its way: [`raw`] is for bytes that are data, [`table`] for tables, [`human`] for how times
-//! and the like are written.
+//! What a command is asked for goes to standard output; the rest, questions too, goes to standard error. An error is a
+//! line that starts with `error:`, and where it helps one that starts with `hint:`. A warning is one line that starts
+//! with `otrace:`, as it may stand among what a recorded command prints. Colours are left out where nobody would see
+//! them (anstream looks at the terminal, `NO_COLOR` and the like). Whatever comes from servers and files is [`clean`]ed
+//! on its way: [`raw`] is for bytes that are data, [`table`] for tables, [`human`] for how times and the like are
+//! written.
 
 pub mod progress;
 pub mod raw;
@@ -102,11 +102,17 @@ pub fn note(text: impl Display) {
     });
 }
 
-/// Prints a question and leaves the cursor behind it.
+/// Asks a question on standard error and leaves the cursor behind it.
 pub fn question(text: impl Display) {
-    let mut stdout = anstream::stdout().lock();
-    let _ = write!(stdout, "{text} ");
-    let _ = stdout.flush();
+    let text = text.to_string();
+    progress::beside(|| {
+        let _ = write!(anstream::stderr(), "{} ", clean(&text));
+    });
+}
+
+/// Ends the line of a question whose answer was not typed below it.
+pub fn answered_unseen() {
+    let _ = writeln!(anstream::stderr());
 }
 
 /// Says that something did not go as it should, though the command goes on. What was said already is not repeated: a

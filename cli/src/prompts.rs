@@ -49,7 +49,11 @@ pub fn secret(question: &str) -> Result<String> {
 /// Asks a yes-or-no question; anything but `y` or `yes`, and the end of the input too, means no.
 pub fn confirmed(question: &str) -> Result<bool> {
     printer::question(question);
-    let answer = line().map_err(|error| Error::new(format!("could not read the answer: {error}")))?;
+    let answer = line().map_err(|error| Error::new(format!("could not read the answer: {error}")));
+    if !io::stdin().is_terminal() {
+        printer::answered_unseen();
+    }
+    let answer = answer?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 

@@ -7,7 +7,7 @@
 mod rest;
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
@@ -92,16 +92,37 @@ impl StoredLog {
         Ok(self.measure.of_file(self.path))
     }
 
+    /// Goes on with the log of an `otrace` that was killed, from what that held back.
+    pub fn resume(path: &Path, masker: Option<Masker>) -> io::Result<Self> {
+        let held = rest::left_behind(path)?.unwrap_or_default();
+        let mut file = private_files::existing(path)?;
+        let mut measure = Measure::default();
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => break,
+                length => measure.add(&buffer[..length]),
+            }
+        }
+        let mut log = Self {
+            path: path.to_path_buf(),
+            file,
+            measure,
+            rest: Rest::resume(path)?,
+            stream: Stream::new(masker.map(|masker| (masker, surface_of(path)))),
+            is_at_return: false,
+            is_rewritten: false,
+            out: Vec::new(),
+        };
+        log.write(&held)?;
+        Ok(log)
+    }
+
     /// Adds to the log of a command whose `otrace` was killed what that held back.
     pub fn complete(path: &Path, masker: Option<Masker>) -> io::Result<()> {
-        let Some(held) = rest::left_behind(path)? else { return Ok(()) };
-        let mut stream = Stream::new(masker.map(|masker| (masker, surface_of(path))));
-        let mut out = Vec::new();
-        stream.push(&held, &mut out);
-        stream.finish(&mut out);
-        let log = private_files::existing(path)?;
-        log.write_all_at(&out, log.metadata()?.len())?;
-        rest::remove(path);
+        if rest::left_behind(path)?.is_some() {
+            Self::resume(path, masker)?.finish()?;
+        }
         Ok(())
     }
 

@@ -73,6 +73,7 @@ pub(crate) enum Part {
 #[serde(deny_unknown_fields)]
 pub(crate) struct GetRun {
     /// The run: exp042, or its UUID.
+    #[serde(alias = "run_id")]
     pub(crate) run: String,
     /// What of it: overview unless told; all results, tables, notes; state (commit, packages, machine); or what it
     /// printed (stdout, stderr), or the log file that path names (log).
@@ -92,7 +93,27 @@ pub(crate) struct GetRun {
 #[serde(deny_unknown_fields)]
 pub(crate) struct OneRun {
     /// The run: exp042, or its UUID.
+    #[serde(alias = "run_id")]
     pub(crate) run: String,
+    /// `next_cursor` of the answer before.
+    #[serde(default)]
+    pub(crate) cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(crate = "rmcp::schemars")]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListArtifacts {
+    /// The run: exp042, or its UUID.
+    #[serde(alias = "run_id")]
+    pub(crate) run: String,
+    // As published clients offered it: taken, and not advertised.
+    #[serde(default, rename = "type")]
+    #[schemars(skip)]
+    pub(crate) kind: Option<String>,
+    #[serde(default)]
+    #[schemars(skip)]
+    pub(crate) query: Option<String>,
     /// `next_cursor` of the answer before.
     #[serde(default)]
     pub(crate) cursor: Option<String>,
@@ -103,8 +124,10 @@ pub(crate) struct OneRun {
 #[serde(deny_unknown_fields)]
 pub(crate) struct DownloadArtifact {
     /// The run: exp042, or its UUID.
+    #[serde(alias = "run_id")]
     pub(crate) run: String,
     /// The artifact's path as `trace_list_artifacts` tells it.
+    #[serde(alias = "artifact_id")]
     pub(crate) path: String,
     /// `next_cursor` of the answer before.
     #[serde(default)]
@@ -159,6 +182,7 @@ pub(crate) struct ValidateRunSpec {
 #[serde(deny_unknown_fields)]
 pub(crate) struct AddNote {
     /// The run: exp042, or its UUID.
+    #[serde(alias = "run_id")]
     pub(crate) run: String,
     /// What to write, in Markdown, 64 KiB at most. Put #insight in it where it is worth remembering: it then stands on
     /// the project's insights page and in the notebook.

@@ -5,8 +5,8 @@ use rmcp::schemars::JsonSchema;
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{
-    self, AddNote, DiffRuns, DownloadArtifact, ExportLedger, GetRun, ListRuns, OneRun, SearchExperiments,
-    ValidateRunSpec,
+    self, AddNote, DiffRuns, DownloadArtifact, ExportLedger, GetRun, ListArtifacts, ListRuns, OneRun,
+    SearchExperiments, ValidateRunSpec,
 };
 use crate::source::{Refusal, Result, RunsQuery, Source};
 use crate::{difference, files, ledger, listing, one_run};
@@ -87,7 +87,7 @@ pub(crate) fn tools<S: Source>(source: &S) -> Vec<Tool> {
         tool::<SearchExperiments>(SEARCH_EXPERIMENTS, "Find runs", ABOUT_SEARCH),
         tool::<GetRun>(GET_RUN, "Read a run", ABOUT_GET_RUN),
         tool::<OneRun>(SHOW, "Show a run's lab note", ABOUT_SHOW),
-        tool::<OneRun>(LIST_ARTIFACTS, "List a run's artifacts", ABOUT_LIST_ARTIFACTS),
+        tool::<ListArtifacts>(LIST_ARTIFACTS, "List a run's artifacts", ABOUT_LIST_ARTIFACTS),
         download,
         tool::<DiffRuns>(DIFF_RUNS, "Compare two runs", ABOUT_DIFF),
         tool::<ExportLedger>(EXPORT_LEDGER, "Export the ledger", ABOUT_LEDGER),

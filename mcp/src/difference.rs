@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use otrace_history::compare::{self, Comparison, FieldChange, FileChange, ResultChange, Side, Texts};
-use otrace_wire::{ExperimentId, Sha256Digest};
+use otrace_wire::{ExperimentId, Run, Sha256Digest};
 use serde_json::Value;
 
 use crate::arguments::DiffRuns;
@@ -23,8 +23,13 @@ impl<S: Source> Texts for Fetched<'_, S> {
 pub(crate) async fn diff<S: Source>(source: &S, asked: &DiffRuns) -> Result<Value> {
     let before = source.run(&asked.before).await?;
     let after = source.run(&asked.after).await?;
-    let comparison = compare::compare(&Fetched(source), &before, &after).await;
+    let comparison = source.compare(before, after).await?;
     budget::piece(&written(&comparison), asked.cursor.as_deref())
+}
+
+/// Compares two runs, with the texts that the source has of their files.
+pub async fn compare<S: Source>(source: &S, before: &Run, after: &Run) -> Comparison {
+    compare::compare(&Fetched(source), before, after).await
 }
 
 fn written(comparison: &Comparison) -> String {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use otrace_wire::{Artifact, Run};
 use serde_json::{Value, json};
 
-use crate::arguments::{DownloadArtifact, OneRun};
+use crate::arguments::{DownloadArtifact, ListArtifacts};
 use crate::budget;
 use crate::source::{Download, Result, Source};
 
@@ -13,16 +13,28 @@ use crate::source::{Download, Result, Source};
 const BINARY_MAX: usize = budget::ROOM / 4 * 3 / 3 * 3;
 
 /// The files of a run.
-pub(crate) async fn list<S: Source>(source: &S, asked: &OneRun) -> Result<Value> {
+pub(crate) async fn list<S: Source>(source: &S, asked: &ListArtifacts) -> Result<Value> {
     let run = source.run(&asked.run).await?;
-    let artifacts = run.artifacts.iter().map(row).collect();
+    let artifacts = run.artifacts.iter().filter(|artifact| is_wanted(artifact, asked)).map(row).collect();
     let (artifacts, next) = budget::page(artifacts, asked.cursor.as_deref())?;
     Ok(json!({ "experiment_id": run.experiment_id, "artifacts": artifacts, "next_cursor": next }))
 }
 
+fn is_wanted(artifact: &Artifact, asked: &ListArtifacts) -> bool {
+    let kind = artifact.kind.as_deref().unwrap_or_default();
+    let path = path(artifact).unwrap_or_default().to_lowercase();
+    let words = asked.query.as_deref().unwrap_or_default().to_lowercase();
+    asked.kind.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(kind))
+        && words.split_whitespace().all(|word| path.contains(word) || kind.contains(word))
+}
+
+fn path(artifact: &Artifact) -> Option<&str> {
+    artifact.original_path.as_deref().or(artifact.stored_path.as_deref())
+}
+
 fn row(artifact: &Artifact) -> Value {
     json!({
-        "path": artifact.original_path.as_deref().or(artifact.stored_path.as_deref()),
+        "path": path(artifact),
         "type": artifact.kind,
         "size_bytes": artifact.size_bytes,
         "content_type": artifact.content_type,
@@ -35,7 +47,10 @@ fn row(artifact: &Artifact) -> Value {
 pub(crate) async fn download<S: Source>(source: &S, asked: &DownloadArtifact) -> Result<Value> {
     let run = source.run(&asked.run).await?;
     let from = budget::place(asked.cursor.as_deref())? as u64;
-    match source.download(&run, &asked.path, from).await? {
+    // Published clients named it by its id.
+    let by_id = run.artifacts.iter().find(|artifact| artifact.id.is_some_and(|id| id.to_string() == asked.path));
+    let wanted = by_id.and_then(path).unwrap_or(&asked.path);
+    match source.download(&run, wanted, from).await? {
         Download::Saved(files) => {
             let count = files.len();
             let told = files.iter().map(|file| json!(file)).collect();

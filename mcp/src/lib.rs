@@ -18,5 +18,6 @@ mod one_run;
 pub mod server;
 pub mod source;
 
+pub use difference::compare;
 pub use server::McpServer;
 pub use source::{CheckedRunSpec, Download, LogOf, Refusal, Result, RunsPage, RunsQuery, SavedFile, Source};

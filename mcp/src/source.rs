@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use otrace_history::compare::Comparison;
 use otrace_wire::{LogStream, Run, Sha256Digest};
 use serde::Serialize;
 use serde_json::{Map, Value};
+
+use crate::difference;
 
 /// What everything returns that an agent may be refused.
 pub type Result<T, E = Refusal> = std::result::Result<T, E>;
@@ -100,7 +103,7 @@ pub struct CheckedRunSpec {
 }
 
 /// One project, to be read, and to be written to where that is allowed.
-pub trait Source: Send + Sync + 'static {
+pub trait Source: Sized + Send + Sync + 'static {
     /// Whether [`Source::download`] writes files on the agent's machine, rather than giving their bytes.
     const SAVES_FILES: bool;
     /// Whether [`Source::check_run_spec`] can tell.
@@ -120,6 +123,11 @@ pub trait Source: Send + Sync + 'static {
 
     /// The text of a content; `None`: it is not there, too long, or no text.
     fn text(&self, sha256: &Sha256Digest) -> impl Future<Output = Result<Option<String>>> + Send;
+
+    /// What differs between two runs. It takes a processor for a while: whoever serves others meanwhile does it aside.
+    fn compare(&self, before: Run, after: Run) -> impl Future<Output = Result<Comparison>> + Send {
+        async move { Ok(difference::compare(self, &before, &after).await) }
+    }
 
     /// What a run printed from some byte on: as much as one answer holds, and nothing at its end.
     fn log(&self, run: &Run, log: &LogOf, from: u64) -> impl Future<Output = Result<Vec<u8>>> + Send;

@@ -6,6 +6,7 @@
 //! - [`api`] speaks JSON, [`web`] speaks HTML. Both are thin: extract, one service call, answer. Contents they both
 //!   answer with [`content_response`]. [`mcp`] offers tools to agents, as thin as they are.
 //! - [`auth`] tells who asks: extractors that a handler's signature names.
+//! - [`openapi`] tells machines what the API takes and answers.
 //! - [`services`] are the verbs; they begin and commit. [`store`] is SQL, [`blobs`] are contents.
 //! - [`providers`] let other sites vouch for a person, [`mail`] sends letters, [`tokens`] is what is signed
 //!   and checked without a look-up, [`limits`] keep how often anything may be done.
@@ -29,6 +30,7 @@ pub mod live;
 pub mod mail;
 pub mod mcp;
 pub mod middleware;
+pub mod openapi;
 pub mod providers;
 pub mod routes;
 pub mod serve;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 /// The SHA-256 of some content, written `sha256:` and 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(into = "String", try_from = "String")]
 pub struct Sha256Digest([u8; 32]);
 
@@ -94,6 +95,7 @@ impl std::error::Error for NotADigest {}
 
 /// `PUT /v1/contents/{sha256}`: the content is stored, durably.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StoredContent {
     /// Its hash, as the server computed it.
     pub hash: Sha256Digest,
@@ -108,6 +110,7 @@ pub const LACKING_MAX: usize = 1000;
 
 /// `POST /v1/contents/lacking`: contents that a client has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Offered {
     /// At most [`LACKING_MAX`].
     pub contents: Vec<OfferedContent>,
@@ -115,6 +118,7 @@ pub struct Offered {
 
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OfferedContent {
     /// Its hash.
     pub hash: Sha256Digest,
@@ -124,6 +128,7 @@ pub struct OfferedContent {
 
 /// The answer: those that are to be sent.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Lacking {
     /// In the order in which they were offered.
     pub lacking: Vec<LackingContent>,
@@ -131,6 +136,7 @@ pub struct Lacking {
 
 /// One of them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LackingContent {
     /// Its hash.
     pub hash: Sha256Digest,
@@ -146,6 +152,7 @@ pub type Arrived = Offered;
 
 /// `PUT /v1/contents/{sha256}/parts`: the parts that make up a content, which the project all has.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Parts {
     /// The content's size in bytes.
     pub size_bytes: u64,
@@ -155,6 +162,7 @@ pub struct Parts {
 
 /// The answer. Until `is_stored`, the server reads the parts to check the content's hash: ask again.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PartsTaken {
     /// Whether the content is stored, durably.
     pub is_stored: bool,

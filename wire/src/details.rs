@@ -1,5 +1,7 @@
 //! What a run left behind: artifacts, results, tables, logs, and the snapshot it ran on.
 
+mod hardware;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -7,8 +9,11 @@ use uuid::Uuid;
 use crate::contents::Sha256Digest;
 use crate::null::null_as_default;
 
+pub use hardware::{Gpu, Hardware};
+
 /// `PUT /v1/runs/{id}/details`: replaces everything that the run left behind.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunDetails {
     /// The files kept with the run.
     #[serde(default, deserialize_with = "null_as_default")]
@@ -29,6 +34,7 @@ pub struct RunDetails {
 
 /// A file kept with a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Artifact {
     /// The server's id of it; given out by the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,6 +76,7 @@ pub struct Artifact {
 
 /// A named value at the end of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResultValue {
     /// `scalar`.
     #[serde(default)]
@@ -111,6 +118,7 @@ pub struct ResultValue {
 
 /// Rows parsed from an output.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Table {
     /// The file that it was read from.
     #[serde(default)]
@@ -140,6 +148,7 @@ pub struct Table {
 
 /// What a run printed, or a log file that it wrote.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Log {
     /// Which stream it is.
     #[serde(default)]
@@ -163,6 +172,7 @@ pub struct Log {
 
 /// Where a log comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LogStream {
     /// The command's standard output.
@@ -188,6 +198,7 @@ impl LogStream {
 
 /// The state that a command ran on.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Snapshot {
     /// The commit that was checked out; null outside a git repository or before its first commit.
     #[serde(default)]
@@ -253,6 +264,7 @@ pub struct Snapshot {
 
 /// A file that belongs to the state that a command ran on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SnapshotFile {
     /// `dirty_diff`, `staged_diff`, `git_bundle`, `untracked`, `dependency` or `packages`.
     pub kind: String,
@@ -266,6 +278,7 @@ pub struct SnapshotFile {
 
 /// How well the state that a command ran on can be got back, and what that takes besides the files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Rebuild {
     /// In a word.
     #[serde(default)]
@@ -292,6 +305,7 @@ pub struct Rebuild {
 
 /// How well a state can be got back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum HowWell {
     /// All of the code is known.
@@ -306,6 +320,7 @@ pub enum HowWell {
 
 /// An untracked file that was not kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LeftOut {
     /// Its path from the repository's top.
     #[serde(default)]
@@ -320,6 +335,7 @@ pub struct LeftOut {
 
 /// A repository within the repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Submodule {
     /// Its path from the repository's top.
     #[serde(default)]
@@ -332,39 +348,9 @@ pub struct Submodule {
     pub dirty: bool,
 }
 
-/// What a machine has to compute with.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hardware {
-    /// The processor's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpu: Option<String>,
-    /// How many processors the command could use.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpu_count: Option<i64>,
-    /// All of its memory.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_bytes: Option<i64>,
-    /// Its graphics cards.
-    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
-    pub gpus: Vec<Gpu>,
-}
-
-/// A graphics card.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Gpu {
-    /// Its name.
-    #[serde(default)]
-    pub name: String,
-    /// The version of its driver.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub driver: Option<String>,
-    /// Its memory.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_bytes: Option<i64>,
-}
-
 /// The beginning of an output, to read at a glance.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Evidence {
     /// The file that it comes from.
     #[serde(default)]
@@ -379,6 +365,7 @@ pub struct Evidence {
 
 /// `POST /v1/runs/{id}/evidence`: adds to the snapshot's evidence.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EvidenceBatch {
     /// What to add.
     #[serde(default, deserialize_with = "null_as_default")]

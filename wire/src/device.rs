@@ -9,6 +9,7 @@ use crate::identity::{WhoamiAccount, WhoamiProject};
 
 /// `POST /v1/device/code`: somebody at this machine wants to log in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeviceCodeRequest {
     /// What asks, such as `otrace 0.2.0`. Shown to whoever approves.
     #[serde(default)]
@@ -20,6 +21,7 @@ pub struct DeviceCodeRequest {
 
 /// The answer: a code for the machine to ask with, and one for the person to compare.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeviceCode {
     /// What the machine asks with. A secret.
     pub device_code: String,
@@ -37,6 +39,7 @@ pub struct DeviceCode {
 
 /// `POST /v1/device/token`: has it been approved?
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeviceTokenRequest {
     /// The machine's code.
     pub device_code: String,
@@ -44,6 +47,7 @@ pub struct DeviceTokenRequest {
 
 /// The answer, told apart by its `status`. A code that is unknown, expired or used up is not found.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum DeviceToken {
     /// Nobody has decided yet.
@@ -56,6 +60,7 @@ pub enum DeviceToken {
 
 /// The key that was approved, and what it is for.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeviceKey {
     /// The project's API key.
     pub api_key: String,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Published clients print `error (code=…; details=…; hint=…)`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ApiError {
     /// Always `false`.
     #[serde(default)]

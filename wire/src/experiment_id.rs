@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// The server gives it out when the run is created; it is never reused, not even after a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(into = "String", try_from = "String")]
 pub struct ExperimentId(i32);
 

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 /// `GET /v1/auth/whoami`: who the key belongs to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Whoami {
     /// The account that made the key.
     pub account: WhoamiAccount,
@@ -17,6 +18,7 @@ pub struct Whoami {
 
 /// The account that made a key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WhoamiAccount {
     /// Its e-mail address.
     pub email: String,
@@ -24,6 +26,7 @@ pub struct WhoamiAccount {
 
 /// The project that a key belongs to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WhoamiProject {
     /// The project's id.
     pub id: Uuid,
@@ -36,6 +39,7 @@ pub struct WhoamiProject {
 
 /// A key, as far as it may be shown.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WhoamiKey {
     /// Its first characters, such as `trc_5hQm`.
     pub prefix: String,
@@ -43,6 +47,7 @@ pub struct WhoamiKey {
 
 /// `PATCH /v1/projects/current/workspace`: a directory on some machine in which `otrace init` was run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorkspaceSync {
     /// The project to sync with; absent or null: the key's own.
     #[serde(default)]

@@ -17,6 +17,7 @@ pub const RUNS_MAX: u32 = 50_000;
 
 /// `POST /v1/imports`: runs are going to be staged.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BeginImport {
     /// The import's id, a UUIDv7 made by the caller.
     pub id: Uuid,
@@ -24,6 +25,7 @@ pub struct BeginImport {
 
 /// The answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BegunImport {
     /// The import's id.
     pub id: Uuid,
@@ -33,6 +35,7 @@ pub struct BegunImport {
 
 /// `POST /v1/imports/{id}/runs`: some of its runs. One that takes a position that is taken replaces the run there.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StagedRuns {
     /// At most [`RUNS_AT_ONCE`].
     pub runs: Vec<StagedRun>,
@@ -40,6 +43,7 @@ pub struct StagedRuns {
 
 /// A run with all that it left behind. Contents that are named by hash were sent to `/v1/contents` before.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StagedRun {
     /// Its place among the import's runs, from 0: they get their numbers in this order.
     pub position: u32,
@@ -55,6 +59,7 @@ pub struct StagedRun {
 
 /// `POST /v1/imports/{id}/commit`: the staged runs take their place.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CommitImport {
     /// Whether the runs that were there when the import began are deleted, which can be undone.
     pub replace: bool,
@@ -64,6 +69,7 @@ pub struct CommitImport {
 
 /// The answer. Until `is_committed`, the server is at it: ask again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ImportOutcome {
     /// Whether the runs have taken their place.
     pub is_committed: bool,

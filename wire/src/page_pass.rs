@@ -8,6 +8,7 @@ use crate::identity::WhoamiProject;
 
 /// `POST /v1/page-passes`: a pass that reads the pages of the key's project, as a viewer would.
 #[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PagePass {
     /// What a request for a page proves itself with, as `Authorization: Bearer`. A secret.
     pub page_pass: String,

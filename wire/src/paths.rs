@@ -49,6 +49,11 @@ pub fn import_commit(import: &str) -> String {
     format!("/v1/imports/{import}/commit")
 }
 
+/// `GET`: one artifact with its content.
+pub fn artifact_download(artifact: &str) -> String {
+    format!("/v1/artifacts/{artifact}/download")
+}
+
 /// `POST` small contents, many at a time.
 pub const CONTENTS: &str = "/v1/contents";
 /// `POST`: which of these contents does the project lack?

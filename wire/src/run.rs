@@ -11,6 +11,7 @@ use crate::run_status::RunStatus;
 
 /// `POST /v1/runs`: what is known before the command starts.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateRun {
     /// The run's id, a UUIDv7 made by the caller, so that a repeated request creates nothing twice.
     /// Published clients leave it to the server.
@@ -53,6 +54,7 @@ pub struct CreateRun {
 
 /// `PATCH /v1/runs/{id}`: any of these; what is absent stays as it is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunOutcome {
     /// Where the run stands now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,6 +78,7 @@ pub struct RunOutcome {
 
 /// A run as clients read it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Run {
     /// The run's UUID.
     pub id: Uuid,
@@ -98,15 +101,19 @@ pub struct Run {
     pub tags: Vec<String>,
     /// When the run was recorded.
     #[serde(with = "time::serde::rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub created_at: OffsetDateTime,
     /// When anything about it last changed.
     #[serde(with = "time::serde::rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub updated_at: OffsetDateTime,
     /// When the command started.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend("format" = "date-time")))]
     pub started_at: Option<OffsetDateTime>,
     /// When it ended.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend("format" = "date-time")))]
     pub finished_at: Option<OffsetDateTime>,
     /// Its exit code.
     pub exit_code: Option<i32>,
@@ -137,6 +144,7 @@ pub struct Run {
 
 /// Something that a person or an agent wrote on a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Note {
     /// The note's id.
     pub id: Uuid,
@@ -146,5 +154,6 @@ pub struct Note {
     pub text: String,
     /// When it was written.
     #[serde(with = "time::serde::rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub created_at: OffsetDateTime,
 }

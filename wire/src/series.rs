@@ -18,6 +18,7 @@ pub const NAMES_MAX: usize = 10_000;
 
 /// `POST /v1/runs/{id}/series`: points that a run has written.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AddSeries {
     /// They are taken in this order.
     pub batches: Vec<SeriesBatch>,
@@ -25,6 +26,7 @@ pub struct AddSeries {
 
 /// Points of one source that follow each other.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SeriesBatch {
     /// What they were read from: unique in the run, such as a file's path.
     pub source: String,
@@ -36,6 +38,7 @@ pub struct SeriesBatch {
 
 /// One value of one series.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Point {
     /// The series, such as `val/loss`.
     pub name: String,
@@ -47,11 +50,13 @@ pub struct Point {
     pub time: Option<f64>,
     /// The value. JSON has no number for some: those are `"NaN"`, `"Infinity"` and `"-Infinity"`.
     #[serde(with = "number")]
+    #[cfg_attr(feature = "schema", schemars(with = "Number"))]
     pub value: f64,
 }
 
 /// The answer: what the server wants to hear next.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SeriesAdded {
     /// For each source of the request, how many of its points the server has: the client goes on from there.
     pub next: BTreeMap<String, u64>,
@@ -59,6 +64,7 @@ pub struct SeriesAdded {
 
 /// A series in the list of a run's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SeriesSummary {
     /// Its name.
     pub name: String,
@@ -82,6 +88,20 @@ pub struct SeriesSummary {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Number(#[serde(with = "number")] pub f64);
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Number {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Number".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A number, or the word for one that JSON can't write.",
+            "anyOf": [{"type": "number"}, {"type": "string", "enum": ["NaN", "Infinity", "-Infinity"]}],
+        })
+    }
+}
 
 /// Numbers, and the words for those that JSON can't write.
 mod number {

@@ -79,6 +79,11 @@ impl Repository {
         Some(String::from_utf8(told).ok()?.trim().to_owned())
     }
 
+    /// The address that the user's own commit has of a submodule, whatever a run has.
+    pub async fn submodule_address(&self, path: &str) -> Option<String> {
+        address_in(&self.root, "HEAD:.gitmodules", path).await.ok()
+    }
+
     /// The paths that a commit's history has touched since what the clone's own branches and remotes have.
     pub async fn new_paths(&self, commit: &str) -> Result<Vec<String>> {
         let mut git = quiet(&self.root);
@@ -168,9 +173,14 @@ async fn indexed(worktree: &Path, mode: &str) -> Result<Vec<Link>> {
 
 /// The address that the worktree's `.gitmodules` has of a submodule.
 pub async fn submodule_address(worktree: &Path, path: &str) -> Result<String> {
-    let mut git = quiet(worktree);
     // From the index: in the folder, it may be a link to any file.
-    git.args(["config", "--blob", ":.gitmodules", "-z", "--get-regexp", r"^submodule\..*\.(path|url)$"]);
+    address_in(worktree, ":.gitmodules", path).await
+}
+
+/// The address that this `.gitmodules` has of a submodule.
+async fn address_in(folder: &Path, blob: &str, path: &str) -> Result<String> {
+    let mut git = quiet(folder);
+    git.args(["config", "--blob", blob, "-z", "--get-regexp", r"^submodule\..*\.(path|url)$"]);
     let told = names(&output(git).await.map_err(|_| "nothing says where it is kept".to_owned())?);
     let settings: Vec<_> = told.iter().filter_map(|setting| setting.split_once('\n')).collect();
     let section = settings.iter().find_map(|(key, value)| key.strip_suffix(".path").filter(|_| *value == path));

@@ -2,8 +2,8 @@
 //!
 //! Which there are and at which commits is what the worktree's index says, and the run where it had others checked
 //! out. A commit comes from the user's own clone of the submodule, or from that clone's remotes. Where there is no
-//! such clone, one is made within the checkout, from the address in `.gitmodules`: over HTTPS or SSH only, as that file
-//! may be the run's.
+//! such clone, one is made within the checkout, from the address in `.gitmodules`: over HTTPS or SSH only, and only if
+//! the user's own commit has the same address, as that file may be the run's.
 
 use std::path::Path;
 
@@ -89,6 +89,9 @@ async fn from_address(
     let address = resolved(&told, repository.address().await.as_deref())
         .filter(|address| is_remote(address))
         .ok_or_else(|| format!("it is not cloned here, and its address is neither HTTPS nor SSH: {told}"))?;
+    if repository.submodule_address(&link.path).await.as_ref() != Some(&told) {
+        return Err(format!("only the run says where it is kept: {told}"));
+    }
     git::clone(worktree, &address, target).await?;
     git::switch_to(target, commit).await
 }

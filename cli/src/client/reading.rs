@@ -1,5 +1,6 @@
 //! The requests that read: who the key belongs to, runs, what they printed, and contents.
 
+mod artifact;
 mod download;
 mod partial;
 
@@ -183,7 +184,7 @@ pub fn experiment(text: &str) -> Result<String> {
 }
 
 fn unknown(run: &str) -> Error {
-    Error::new(format!("Unknown experiment: {run}")).with_hint("`otrace runs` lists those that there are.")
+    Error::new(format!("Unknown experiment: {run}")).with_hint("`otrace runs` lists those that there are.").absent()
 }
 
 fn not_stored(digest: &Sha256Digest) -> Error {

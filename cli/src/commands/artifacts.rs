@@ -25,6 +25,14 @@ pub struct ArtifactsArgs {
     #[arg(value_name = "EXP_ID")]
     pub experiment: String,
 
+    /// Only those of this type, such as metrics or log
+    #[arg(long = "type", value_name = "TYPE")]
+    pub kind: Option<String>,
+
+    /// Only those in whose path, type or text all of these words are
+    #[arg(long, value_name = "WORDS")]
+    pub query: Option<String>,
+
     /// Print one JSON object, for scripts and agents
     #[arg(long)]
     pub json: bool,
@@ -41,19 +49,41 @@ struct Told {
 pub async fn run(args: &ArtifactsArgs) -> Result<ExitCode> {
     let client = Client::new(&load_settings(&args.credentials, &Workspace::current()?)?)?;
     let run = client.run(&args.experiment).await?;
+    let has_any = !run.artifacts.is_empty();
+    let mut artifacts = run.artifacts;
+    artifacts.retain(|artifact| is_wanted(artifact, args));
     if args.json {
-        let mut artifacts = run.artifacts;
         for artifact in &mut artifacts {
             // What is in them is `otrace download`'s to tell.
             artifact.text_content = None;
         }
         printer::json(&Told { experiment_id: run.experiment_id, artifacts })?;
-    } else if run.artifacts.is_empty() {
-        printer::note(format_args!("{} has no artifacts.", run.experiment_id));
+    } else if artifacts.is_empty() {
+        let such = if has_any { "such " } else { "" };
+        printer::note(format_args!("{} has no {such}artifacts.", run.experiment_id));
     } else {
-        table(&run.artifacts).print();
+        table(&artifacts).print();
     }
     printer::done()
+}
+
+fn is_wanted(artifact: &Artifact, args: &ArtifactsArgs) -> bool {
+    let kind = artifact.kind.as_deref().unwrap_or_default();
+    if args.kind.as_deref().is_some_and(|wanted| !wanted.eq_ignore_ascii_case(kind)) {
+        return false;
+    }
+    let Some(query) = &args.query else { return true };
+    let id = artifact.id.map(|id| id.to_string());
+    let texts = [
+        id.as_deref(),
+        artifact.original_path.as_deref(),
+        artifact.stored_path.as_deref(),
+        artifact.kind.as_deref(),
+        artifact.content_type.as_deref(),
+        artifact.text_content.as_deref(),
+    ];
+    let texts: Vec<_> = texts.into_iter().flatten().map(str::to_lowercase).collect();
+    query.to_lowercase().split_whitespace().all(|word| texts.iter().any(|text| text.contains(word)))
 }
 
 /// They in a table.

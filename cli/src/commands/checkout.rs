@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::process::ExitCode;
 
 use serde_json::json;
 
@@ -17,6 +18,10 @@ use crate::{printer, prompts};
 /// `otrace checkout`.
 #[derive(Debug, clap::Args)]
 pub struct CheckoutArgs {
+    /// Which server, and with which key.
+    #[command(flatten)]
+    pub credentials: CredentialArgs,
+
     /// The run: its number, such as exp042, or its UUID
     #[arg(value_name = "EXP_ID")]
     pub experiment: String,
@@ -39,13 +44,13 @@ pub struct CheckoutArgs {
 }
 
 /// Checks it out, and says how faithful that is.
-pub async fn run(args: &CheckoutArgs) -> Result<()> {
+pub async fn run(args: &CheckoutArgs) -> Result<ExitCode> {
     if args.in_place {
         return Err(Error::new("--in-place is not automated: it would write over your own work.")
             .with_hint("Leave it out, or choose an empty path with --path."));
     }
     let workspace = Workspace::current()?;
-    let settings = load_settings(&CredentialArgs::default(), &workspace)?;
+    let settings = load_settings(&args.credentials, &workspace)?;
     let client = Client::new(&settings)?;
     let run = client.run(&args.experiment).await?;
     let experiment = run.experiment_id.to_string();
@@ -56,7 +61,7 @@ pub async fn run(args: &CheckoutArgs) -> Result<()> {
     let destination = Destination::at(path)?;
     let made = checkout::check_out(&client, &workspace, &run, destination, |risky| agree(args, risky)).await?;
     if args.json {
-        printer::line(json!({
+        printer::json(&json!({
             "experiment_id": experiment,
             "run_id": run.id,
             "path": made.path.to_string_lossy(),
@@ -66,11 +71,11 @@ pub async fn run(args: &CheckoutArgs) -> Result<()> {
             "notes": made.notes,
             "artifacts": made.artifacts,
             "script": made.script,
-        }));
+        }))?;
     } else {
         print(&experiment, &made);
     }
-    Ok(())
+    printer::done()
 }
 
 fn agree(args: &CheckoutArgs, risky: &str) -> Result<()> {

@@ -1,5 +1,6 @@
-//! `otrace download`: files that are kept with a run, into a folder.
+//! `otrace download`: files that are kept with a run, into a folder; or one artifact by its id.
 
+mod artifact;
 pub(crate) mod folder;
 pub(crate) mod plan;
 
@@ -7,6 +8,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::json;
+use uuid::Uuid;
 
 use crate::args::CredentialArgs;
 use crate::client::Client;
@@ -25,7 +28,7 @@ pub struct DownloadArgs {
     #[command(flatten)]
     pub credentials: CredentialArgs,
 
-    /// The run, such as exp042
+    /// The run, such as exp042, or an artifact's UUID
     #[arg(value_name = "EXP_ID")]
     pub experiment: String,
 
@@ -33,43 +36,68 @@ pub struct DownloadArgs {
     #[arg(value_name = "PATH")]
     pub paths: Vec<String>,
 
-    /// Where to [default: a folder that is named after the run, such as exp042]
-    #[arg(long, short, value_name = "DIR")]
+    /// Where to: a folder [default: one that is named after the run, such as exp042]; of an artifact, the file
+    #[arg(long, short, value_name = "PATH")]
     pub output: Option<PathBuf>,
 
     /// Write files anew that are there already and differ
     #[arg(long)]
     pub force: bool,
+
+    /// Print one JSON object, for scripts and agents
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Asks the server which files there are, and brings those that are wanted.
 pub async fn run(args: &DownloadArgs) -> Result<ExitCode> {
     let client = Client::new(&load_settings(&args.credentials, &Workspace::current()?)?)?;
-    let run = client.run(&args.experiment).await?;
+    let found = client.run(&args.experiment).await;
+    if let (Err(error), Ok(id)) = (&found, args.experiment.trim().parse::<Uuid>())
+        && error.is_absent()
+        && args.paths.is_empty()
+    {
+        return artifact::run(&client, args, id).await;
+    }
+    let run = found?;
     let experiment = run.experiment_id.to_string();
     let plan = plan::plan(&run.artifacts, &args.paths, &experiment)?;
     for (name, reason) in &plan.left_out {
         printer::warning(format_args!("{name} is left out: {reason}"));
     }
-    if plan.wanted.is_empty() {
+    let paths = if plan.wanted.is_empty() {
         printer::note(format_args!("{experiment} has no files to download."));
-        return printer::done();
-    }
-    let folder = match &args.output {
-        Some(path) => Folder::given(path)?,
-        None => Folder::ours(&experiment)?,
+        Vec::new()
+    } else {
+        let folder = match &args.output {
+            Some(path) => Folder::given(path)?,
+            None => Folder::ours(&experiment)?,
+        };
+        fetch_all(&client, &folder, &plan.wanted, args).await?
     };
-    let bytes: u64 = plan.wanted.iter().map(|wanted| wanted.size).sum();
-    let progress = Progress::receiving(bytes);
-    let (mut fetched, mut failed) = (0, 0);
-    for wanted in &plan.wanted {
+    if args.json {
+        let paths: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
+        printer::json(&json!({ "experiment_id": experiment, "paths": paths }))?;
+    }
+    printer::done()
+}
+
+/// Brings them all, one after the other. Where they are then.
+async fn fetch_all(client: &Client, folder: &Folder, wanted: &[Wanted], args: &DownloadArgs) -> Result<Vec<PathBuf>> {
+    let progress = Progress::receiving(wanted.iter().map(|wanted| wanted.size).sum());
+    let (mut paths, mut failed) = (Vec::new(), 0);
+    for wanted in wanted {
         if wanted.is_doubtful && !client.has_content(&wanted.digest).await? {
             printer::warning(format_args!("{} is left out: its content is not stored", wanted.name));
             continue;
         }
-        fetched += 1;
-        match fetch(&client, &folder, wanted, args.force, &progress.meter()).await {
-            Ok(path) => printer::line(path.display()),
+        match fetch(client, folder, wanted, args.force, &progress.meter()).await {
+            Ok(path) => {
+                if !args.json {
+                    printer::line(path.display());
+                }
+                paths.push(path);
+            }
             Err(error) if error.is_unreachable() => return Err(error),
             Err(error) => {
                 printer::warning(error.context(&format!("{} was not downloaded:", wanted.name)));
@@ -78,12 +106,12 @@ pub async fn run(args: &DownloadArgs) -> Result<ExitCode> {
         }
     }
     drop(progress);
-    let files = human::counted(fetched, "file");
+    let files = human::counted(paths.len() + failed, "file");
     if failed > 0 {
         return Err(Error::new(format!("{failed} of {files} were not downloaded")));
     }
     printer::note(format_args!("Downloaded: {files}"));
-    printer::done()
+    Ok(paths)
 }
 
 /// Brings one file, unless it is there as it is on the server; where it is then.

@@ -1,5 +1,7 @@
 //! `otrace export`: packs the workspace into one file.
 
+use std::process::ExitCode;
+
 use serde_json::json;
 
 use crate::error::Result;
@@ -46,7 +48,7 @@ pub enum Format {
 }
 
 /// Packs it, and says what is in it.
-pub async fn run(args: &ExportArgs) -> Result<()> {
+pub async fn run(args: &ExportArgs) -> Result<ExitCode> {
     let Format::Zip = args.format;
     let wanted = Wanted {
         output: args.output.clone(),
@@ -62,18 +64,18 @@ pub async fn run(args: &ExportArgs) -> Result<()> {
         printer::warning(told);
     }
     if args.json {
-        printer::line(json!({
+        printer::json(&json!({
             "path": made.path.to_string_lossy(),
             "size_bytes": made.size_bytes,
             "files": made.files,
             "left_out": made.left_out,
             "notes": made.notes,
-        }));
+        }))?;
     } else {
         let (path, size) = (made.path.display(), printer::bytes(made.size_bytes));
         printer::line(format_args!("Exported {} files to {path} ({size})", made.files));
     }
-    Ok(())
+    printer::done()
 }
 
 fn left_out(made: &Exported) -> Option<String> {

@@ -24,6 +24,7 @@ pub(super) struct History {
 /// is said on standard error.
 pub(super) async fn read(credentials: &CredentialArgs, workspace: &Workspace, is_offline: bool) -> Result<History> {
     if is_offline {
+        Workspace::initialized()?;
         printer::note(format_args!("Offline: {ALONE}."));
         return of_workspace(workspace).await;
     }

@@ -12,7 +12,7 @@ use crate::args::CredentialArgs;
 use crate::client::Client;
 use crate::commands::changing;
 use crate::error::{Error, Result};
-use crate::import::files::Measured;
+use crate::import::files::{Folder, Measured};
 use crate::import::manifest::{Manifest, PlannedRun};
 use crate::import::sending;
 use crate::printer::human;
@@ -23,6 +23,8 @@ use crate::{printer, prompts, upload};
 const PATIENCE: Duration = Duration::from_mins(1);
 /// So many mistakes of a manifest are told.
 const MISTAKES_MAX: usize = 100;
+/// So many files from elsewhere are named.
+const OUTSIDE_MAX: usize = 10;
 
 /// `otrace import`.
 #[derive(Debug, Args)]
@@ -48,12 +50,16 @@ pub struct ImportArgs {
     #[arg(long)]
     pub append: bool,
 
+    /// Send also files outside of the manifest's folder and the workspace
+    #[arg(long)]
+    pub outside: bool,
+
     /// Replace the project's runs without asking
     #[arg(long, short)]
     pub yes: bool,
 }
 
-/// Whether the project's runs may go.
+/// Whether the project's runs may go, or files from elsewhere be sent.
 enum Consent {
     Given,
     Refused,
@@ -63,7 +69,8 @@ enum Consent {
 
 /// Checks the manifest, and imports it if that is what is wanted.
 pub async fn run(args: &ImportArgs) -> Result<ExitCode> {
-    let Manifest { runs, wrong, mistakes } = Manifest::load(&args.spec, &Workspace::current()?)?;
+    let workspace = Workspace::current()?;
+    let Manifest { runs, wrong, mistakes } = Manifest::load(&args.spec, &workspace)?;
     tell(&mistakes);
     let all = human::counted(runs.len() + wrong, "run");
     if wrong > 0 && !args.continue_on_error {
@@ -73,9 +80,14 @@ pub async fn run(args: &ImportArgs) -> Result<ExitCode> {
     if runs.is_empty() {
         return Err(Error::new("no run of the manifest can be imported, and nothing was sent"));
     }
+    let outside = if args.outside { Vec::new() } else { Folder::of(&args.spec, &workspace)?.outside(&runs)? };
+    tell_outside(&outside);
     if args.dry_run {
         printer::line(format_args!("{} can be imported. Nothing was sent.", human::counted(runs.len(), "run")));
     } else {
+        if !may_send(args, &outside)? {
+            return Ok(ExitCode::from(2));
+        }
         let client = changing::client(&args.credentials).await?.patient(PATIENCE);
         match import(&client, args, runs).await? {
             Some(outcome) => report(&outcome),
@@ -97,6 +109,43 @@ fn tell(mistakes: &[String]) {
         let more = human::counted(mistakes.len() - MISTAKES_MAX, "more mistake");
         printer::warning(format_args!("and {more}, which are not listed"));
     }
+}
+
+fn tell_outside(outside: &[String]) {
+    for file in outside.iter().take(OUTSIDE_MAX) {
+        printer::warning(format_args!("outside of the manifest's folder and the workspace: {file}"));
+    }
+    if outside.len() > OUTSIDE_MAX {
+        let more = human::counted(outside.len() - OUTSIDE_MAX, "more file");
+        printer::warning(format_args!("and {more} there, which are not listed"));
+    }
+}
+
+/// Whether files from elsewhere may be sent. Agreeing to replace runs is not agreeing to that.
+fn may_send(args: &ImportArgs, outside: &[String]) -> Result<bool> {
+    let files = human::counted(outside.len(), "file");
+    match consent_to_send(args, outside)? {
+        Consent::Given => Ok(true),
+        Consent::Refused => Err(Error::new("the import was cancelled, and nothing was sent")),
+        Consent::Unasked => {
+            let told =
+                format!("the manifest names {files} from elsewhere, and nobody has agreed to send what is there");
+            printer::error(&Error::new(told).with_hint("Look at the names, and add --outside to send it."));
+            Ok(false)
+        }
+    }
+}
+
+fn consent_to_send(args: &ImportArgs, outside: &[String]) -> Result<Consent> {
+    if outside.is_empty() {
+        return Ok(Consent::Given);
+    }
+    if args.yes || !prompts::can_ask() {
+        return Ok(Consent::Unasked);
+    }
+    let files = human::counted(outside.len(), "file");
+    let question = format!("Send {files} from outside of the manifest's folder and the workspace, as they are? (y/N)");
+    Ok(if prompts::confirmed(&question)? { Consent::Given } else { Consent::Refused })
 }
 
 /// Imports runs; nothing, if nobody could be asked. Whatever goes wrong, the project stays as it is.

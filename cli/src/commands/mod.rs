@@ -36,6 +36,7 @@ mod whoami;
 use std::process::ExitCode;
 
 use crate::args::{Cli, Command, CredentialArgs};
+use crate::child::heir;
 use crate::error::Result;
 use crate::settings::{ApiKey, Settings};
 use crate::workspace::Workspace;
@@ -48,8 +49,8 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Login(args) => login::run(&args).await?,
         Command::Whoami(args) => whoami::run(&args).await?,
         Command::Run(args) => return run::run(&args).await,
-        Command::Sync => sync::run().await?,
-        Command::Status(args) => status::run(&args)?,
+        Command::Sync(args) => sync::run(&args).await?,
+        Command::Status(args) => return status::run(&args),
         Command::Runs(args) => return runs::run(&args).await,
         Command::Show(args) => return show::run(&args).await,
         Command::Artifacts(args) => return artifacts::run(&args).await,
@@ -63,8 +64,8 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Delete(args) => return delete::run(&args).await,
         Command::Restore(args) => return restore::run(&args).await,
         Command::Import(args) => return import::run(&args).await,
-        Command::Checkout(args) => checkout::run(&args).await?,
-        Command::Export(args) => export::run(&args).await?,
+        Command::Checkout(args) => return checkout::run(&args).await,
+        Command::Export(args) => return export::run(&args).await,
         Command::Logout(args) => logout::run(&args).await?,
         Command::Doctor(args) => return doctor::run(&args).await,
         Command::Notebook(args) => return notebook::run(&args).await,
@@ -72,6 +73,7 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Scaffold(args) => scaffold::run(&args)?,
         Command::Mcp(args) => mcp::run(args).await?,
         Command::Completions(args) => completions::run(&args),
+        Command::Heir(args) => heir::run(&args)?,
         Command::Man(args) => man::run(&args)?,
     }
     Ok(ExitCode::SUCCESS)

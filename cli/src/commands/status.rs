@@ -1,5 +1,7 @@
 //! `otrace status`: which runs of this workspace the server lacks something of.
 
+use std::process::ExitCode;
+
 use serde_json::json;
 
 use crate::args::StatusArgs;
@@ -10,7 +12,7 @@ use crate::spool::unsent::{self, Unsent};
 use crate::workspace::Workspace;
 
 /// Prints them.
-pub fn run(args: &StatusArgs) -> Result<()> {
+pub fn run(args: &StatusArgs) -> Result<ExitCode> {
     let workspace = Workspace::initialized()?;
     let (unsent, problems) = unsent::read(&workspace);
     for problem in problems {
@@ -20,7 +22,7 @@ pub fn run(args: &StatusArgs) -> Result<()> {
         printer::warning(warning);
     }
     if args.json {
-        printer::line(json!({ "unsent": unsent }));
+        printer::json(&json!({ "unsent": unsent }))?;
     } else if unsent.is_empty() {
         printer::line("Everything is sent.");
     } else {
@@ -29,7 +31,7 @@ pub fn run(args: &StatusArgs) -> Result<()> {
         }
         printer::line("`otrace sync` sends what is missing.");
     }
-    Ok(())
+    printer::done()
 }
 
 fn print(run: &Unsent) {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use otrace_wire::ExperimentId;
 
-use crate::args::CredentialArgs;
+use crate::args::SyncArgs;
+use crate::commands::load_settings;
 use crate::error::{Error, Result};
 use crate::printer;
 use crate::settings::Settings;
@@ -20,9 +21,9 @@ const LITTLE_PATIENCE: Duration = Duration::from_secs(1);
 const BESIDE: Duration = Duration::from_secs(4);
 
 /// Sends them all, and says what became of each.
-pub async fn run() -> Result<()> {
+pub async fn run(args: &SyncArgs) -> Result<()> {
     let workspace = Workspace::initialized()?;
-    let settings = Settings::load(&CredentialArgs::default(), &workspace)?;
+    let settings = load_settings(&args.credentials, &workspace)?;
     let finisher = Finisher { workspace: &workspace, settings: &settings, patience: PATIENCE, is_quiet: false };
     let entries = Spool::of(&workspace).entries();
     if entries.is_empty() {

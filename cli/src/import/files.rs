@@ -1,7 +1,7 @@
 //! The files that a manifest names: where they are, what they are called, and what is in them.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::path::{Component, Path, PathBuf};
 
@@ -43,6 +43,23 @@ impl<'a> Folder<'a> {
         let path = self.path.join(name);
         let shown = self.workspace.relative(&plain(&path));
         Source { path, shown }
+    }
+
+    /// The files of these runs that lie neither in this folder nor in the workspace, wherever links lead, as people are
+    /// told of them. Each is there once.
+    pub fn outside(&self, runs: &[PlannedRun]) -> Result<Vec<String>> {
+        let (mut seen, mut outside) = (HashSet::new(), Vec::new());
+        for source in runs.iter().flat_map(|run| run.left_behind.named_files()) {
+            if !seen.insert(&source.path) {
+                continue;
+            }
+            let real = fs::canonicalize(&source.path).map_err(|error| Error::file("find", &source.path, &error))?;
+            if ![self.path.as_path(), self.workspace.root()].iter().any(|folder| real.starts_with(folder)) {
+                let real = real.to_string_lossy();
+                outside.push(if source.shown == real { real.into() } else { format!("{} ({real})", source.shown) });
+            }
+        }
+        Ok(outside)
     }
 }
 

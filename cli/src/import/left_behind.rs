@@ -73,6 +73,11 @@ impl LeftBehind {
         Self { artifacts, logs, result_files, results, tables, snapshot }
     }
 
+    /// All files that the manifest names.
+    pub fn named_files(&self) -> impl Iterator<Item = &Source> {
+        self.kept_files().chain(&self.result_files)
+    }
+
     /// The files that the server is told of.
     pub fn kept_files(&self) -> impl Iterator<Item = &Source> {
         self.artifacts.iter().map(|artifact| &artifact.source).chain(self.logs.iter().map(|log| &log.source))

@@ -9,6 +9,7 @@ use crate::capture::artifacts::Kept;
 use crate::capture::expected::{self, Declared};
 use crate::capture::large::Arrived;
 use crate::capture::stored::{self, Measure, StoredFile};
+use crate::child::heir;
 use crate::error::{Error, Result};
 use crate::secrets::Masker;
 use crate::stored_log::StoredLog;
@@ -73,6 +74,7 @@ fn keep(
 /// The log of a command whose `otrace` was killed: as it stands, with what that held back. One that can't be read
 /// counts as empty.
 pub fn log(path: PathBuf, masker: Option<&Masker>) -> StoredFile {
+    heir::wait_for(&path);
     if let Err(error) = StoredLog::complete(&path, masker.cloned()) {
         printer::warning(Error::file("write", &path, &error));
     }

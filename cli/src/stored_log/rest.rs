@@ -31,6 +31,13 @@ impl Rest {
         }
     }
 
+    /// Of a log that somebody else began.
+    pub(super) fn resume(log: &Path) -> io::Result<Self> {
+        let path = beside(log);
+        let file = if path.exists() { Some(private_files::existing(&path)?) } else { None };
+        Ok(Self { path, is_empty: file.is_none(), file, buffer: Vec::new() })
+    }
+
     /// Keeps what is held back, now that the log has this length.
     pub(super) fn keep(&mut self, log_length: u64, held: &[u8], with_return: bool) -> io::Result<()> {
         let length = held.len() + usize::from(with_return);
@@ -75,11 +82,6 @@ pub(super) fn left_behind(log: &Path) -> io::Result<Option<Vec<u8>>> {
     let held = usize::try_from(number(length)).ok().and_then(|length| bytes.get(..length));
     let is_its_end = number(at) == log.metadata()?.len();
     Ok(held.filter(|held| is_its_end && !held.is_empty()).map(<[u8]>::to_vec))
-}
-
-/// Forgets what was held back of a log.
-pub(super) fn remove(log: &Path) {
-    let _ = fs::remove_file(beside(log));
 }
 
 fn beside(log: &Path) -> PathBuf {

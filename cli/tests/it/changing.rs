@@ -1,5 +1,9 @@
 //! `otrace note`, `tag`, `delete`, `restore` and `open`: what becomes of a run afterwards.
 
+use std::os::unix::fs::PermissionsExt as _;
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use otrace_server::testing::TestServer;
 use serde_json::json;
 
@@ -42,8 +46,8 @@ async fn tags_are_added_and_taken_away_by_their_signs() {
 async fn a_run_is_deleted_only_if_that_is_meant_and_comes_back() {
     let (server, key, workspace) = one_run().await;
     let answer = workspace.otrace(&["delete", "exp001"]).await;
-    let expected = "error: nobody is there to confirm it\nhint: Add --yes to delete without asking.";
-    assert_eq!(answer.refusal(), expected);
+    let expected = "error: nobody is there to confirm it\nhint: Add --yes to delete without asking.\n";
+    assert_eq!((answer.code, answer.stdout.as_str(), answer.stderr.as_str()), (2, "", expected));
     let answer = workspace.otrace(&["delete", "exp001", "exp009", "--yes"]).await;
     assert!(answer.refusal().starts_with("error: Unknown experiment: exp009\n"));
     assert_eq!(run_count(&server, &key).await, 1, "all of them or none");
@@ -71,4 +75,20 @@ async fn the_address_of_a_page_is_printed_where_there_is_no_browser() {
     let page = answer.stdout.trim_end();
     assert!(page.starts_with(server.url()) && page.ends_with("/runs/exp001"), "{page}");
     assert!(answer.stderr.contains("There is no browser to open here"), "{}", answer.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_a_run_is_opened_in_the_browser_of_this_machine() {
+    let (server, _key, workspace) = one_run().await;
+    // A browser that tells what it was started with.
+    let (opened, xdg_open) = (workspace.path("opened"), workspace.path("bin/xdg-open"));
+    mkfifo(&opened, Mode::S_IRWXU).expect("a pipe");
+    workspace.write("bin/xdg-open", format!("#!/bin/sh\necho \"$# $1\" > '{}'\n", opened.display()));
+    std::fs::set_permissions(&xdg_open, std::fs::Permissions::from_mode(0o755)).expect("changed");
+    let path = format!("{}:{}", workspace.path("bin").display(), std::env::var("PATH").expect("PATH"));
+    let workspace = workspace.set("PATH", &path).set("DISPLAY", ":0");
+    let answer = workspace.otrace(&["open", "exp001"]).await.succeeded();
+    let arguments = tokio::fs::read_to_string(&opened).await.expect("read");
+    assert_eq!(arguments, format!("1 {}", answer.stdout));
+    assert!(arguments.contains(server.url()) && answer.stderr.is_empty(), "{arguments}{}", answer.stderr);
 }

@@ -1,7 +1,7 @@
 //! `otrace download`: a run's files, and none of anybody else's.
 
 use otrace_server::testing::TestServer;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::workspace::Workspace;
 
@@ -73,4 +73,25 @@ async fn no_file_gets_out_of_the_folder() {
     assert!(!std::path::Path::new("/tmp/otrace-absolute").exists());
     assert_eq!(workspace.read("exp001/_up/outside/up"), "evil");
     assert!(!workspace.has("exp001/.git") && !workspace.has("exp001/x"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_artifact_is_downloaded_by_its_id_as_older_clients_do() {
+    let (_server, workspace) = with_files().await;
+    let listed = workspace.otrace(&["artifacts", "exp001", "--query", "b.json", "--json"]).await.succeeded();
+    let listed: Value = serde_json::from_str(&listed.stdout).expect("JSON");
+    let id = listed["artifacts"][0]["id"].as_str().expect("an id").to_owned();
+    let answer = workspace.otrace(&["download", &id, "-o", "to/file", "--json"]).await.succeeded();
+    let told: Value = serde_json::from_str(&answer.stdout).expect("JSON");
+    assert_eq!((&told["artifact_id"], &told["path"], &told["size_bytes"]), (&json!(id), &json!("to/file"), &json!(2)));
+    assert_eq!(workspace.read("to/file"), "2\n");
+    assert_eq!(workspace.otrace(&["download", &id]).await.succeeded().stdout, "b.json\n");
+    assert_eq!(workspace.read("b.json"), "2\n");
+
+    let answer = workspace.otrace(&["download", "exp001", "a.txt", "--json"]).await.succeeded();
+    let told: Value = serde_json::from_str(&answer.stdout).expect("JSON");
+    assert_eq!(told, json!({"experiment_id": "exp001", "paths": ["exp001/a.txt"]}));
+    let unknown = "0198c0de-0000-7000-8000-000000000000";
+    let answer = workspace.otrace(&["download", unknown]).await;
+    assert!(answer.refusal().starts_with(&format!("error: Unknown run or artifact: {unknown}\n")), "{}", answer.stderr);
 }

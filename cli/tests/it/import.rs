@@ -1,5 +1,7 @@
 //! `otrace import`: the seed's manifest, what is wrong with others, and what becomes of the project's runs.
 
+use std::os::unix::fs::symlink;
+
 use otrace_server::testing::{TestProject, TestServer};
 use serde_json::{Value, json};
 
@@ -186,4 +188,38 @@ async fn an_import_that_fails_on_its_way_leaves_everything_as_it_was() {
     assert_eq!((answer.code, answer.stdout.as_str()), (1, ""), "{}", answer.stderr);
     assert_eq!(recorded(&server, &project.key, "exp001").await["intent"], "old");
     assert_eq!(server.app.run(&project.key, "next").await["experiment_id"], "exp002");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_from_elsewhere_are_sent_only_where_somebody_agrees_to_it() {
+    let (server, project, workspace) = project().await;
+    workspace.write("../secret.txt", "hidden");
+    let secret = workspace.path("../secret.txt").canonicalize().expect("a path");
+    symlink(&secret, workspace.path("harmless.txt")).expect("a link");
+    let mut new = run("new");
+    new["artifacts"] = json!([{"path": "harmless.txt"}]);
+    write(&workspace, &[new]);
+    for options in [&[] as &[&str], &["--yes"]] {
+        let answer = workspace.otrace(&import(options)).await;
+        assert_eq!((answer.code, answer.stdout.as_str()), (2, ""), "{}", answer.stderr);
+        let named = format!("harmless.txt ({})\n", secret.display());
+        assert!(answer.stderr.contains(&named) && answer.stderr.contains("--outside"), "{}", answer.stderr);
+    }
+    let (url, key) = (server.url(), &project.key);
+    let script = format!(
+        r#"
+line = [OTRACE, "import", "--spec", "import.json", "--api-url", "{url}", "--api-key", "{key}"]
+for answer, code in (("n", 1), ("y", 0)):
+    t = Terminal(line)
+    t.until("Send 1 file from outside of the manifest's folder and the workspace, as they are? (y/N)")
+    t.type(answer + "\n")
+    assert t.end() == code, t.seen
+"#
+    );
+    at_terminal(&workspace, &script).await;
+    assert_eq!(run_count(&server, &project.key).await, 1, "only who said yes has sent it");
+
+    let answer = workspace.otrace(&import(&["--outside", "--append"])).await.succeeded();
+    assert_eq!((answer.stdout.as_str(), answer.stderr.as_str()), ("Imported 1 run: exp002\n", ""));
+    assert_eq!(recorded(&server, &project.key, "exp002").await["artifacts"][0]["size_bytes"], 6);
 }

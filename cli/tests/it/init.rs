@@ -42,7 +42,7 @@ async fn init_touches_neither_env_nor_gitignore() {
 
     workspace.write(".env", "SECRET=1\n");
     workspace.write(".gitignore", "build/\n");
-    workspace.otrace(&["init", "--force"]).await.succeeded();
+    workspace.otrace(&["init", "--force", "--no-gitignore"]).await.succeeded();
     assert_eq!(workspace.read(".env"), "SECRET=1\n");
     assert_eq!(workspace.read(".gitignore"), "build/\n");
 }

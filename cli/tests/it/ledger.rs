@@ -3,7 +3,7 @@
 use otrace_server::testing::TestServer;
 use serde_json::{Value, json};
 
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, nowhere};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_has_each_run_on_one_line_the_oldest_first() {
@@ -46,4 +46,19 @@ async fn more_runs_than_a_page_are_all_in_it() {
     let answer = Workspace::with_key(&server, &project.key).otrace(&["ledger"]).await.succeeded();
     assert_eq!(answer.stdout.lines().count(), 103);
     assert!(answer.stdout.lines().next_back().is_some_and(|line| line.contains("\"exp103\"")), "the newest is last");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offline_it_has_the_runs_of_this_workspace_where_there_is_one() {
+    let workspace = Workspace::new().set("TRACE_API_URL", &nowhere());
+    for command in [&["ledger", "--offline"][..], &["notebook", "generate", "--offline"]] {
+        let answer = workspace.otrace(command).await;
+        assert_eq!(answer.refusal(), "error: Trace is not initialized. Run `otrace init` first.");
+        assert!(!workspace.has(".trace"), "{command:?}");
+    }
+    workspace.run_with(&["--offline", "--expect-log", "x"], "exit 3").await;
+    let answer = workspace.otrace(&["ledger", "--offline"]).await.succeeded();
+    let run: Value = serde_json::from_str(&answer.stdout).expect("one line of JSON");
+    assert_eq!((&run["intent"], &run["exit_code"]), (&json!("to see"), &json!(3)));
+    assert!(answer.stderr.contains("the runs of this workspace alone"), "{}", answer.stderr);
 }

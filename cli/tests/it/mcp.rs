@@ -71,6 +71,9 @@ async def talk(agent):
 
     files = await agent.walk("trace_list_artifacts", "artifacts", run="exp002")
     assert {"c.yaml", "m.json"} <= {file["path"] for file in files}, files
+    published = await agent.ask("trace_list_artifacts", run_id="exp002", type="metrics", query="M.JSON")
+    assert [file["path"] for file in published["artifacts"]] == ["m.json"], published
+    assert set(tools["trace_list_artifacts"].input_schema["properties"]) == {"run", "cursor"}
     for _ in range(2):
         [file] = (await agent.ask("trace_download_artifact", run="exp002", path="m.json"))["files"]
         assert file["path"].startswith(".trace/downloads/") and json.load(open(file["path"])) == {"accuracy": 0.9}

@@ -26,11 +26,11 @@ async fn a_run_without_a_server_arrives_whole_with_sync() {
     let workspace = Workspace::new().set("TRACE_API_URL", &nowhere()).set("TRACE_EXPERIMENT_ID", "exp999");
     let script = "echo \"${TRACE_EXPERIMENT_ID-none} $TRACE_RUN_ID\" > out.txt; printf 'a\\377b'; exit 4";
     let answer = workspace.run_with(&OPTIONS, script).await;
-    assert_eq!((answer.code, answer.stderr.as_str()), (4, ""));
-    let kept = answer.stdout.lines().find_map(|line| line.strip_suffix(" kept on this machine")).expect("a name");
+    assert_eq!((answer.code, answer.stdout_bytes.as_slice()), (4, b"a\xffb".as_slice()));
+    let kept = answer.stderr.lines().find_map(|line| line.strip_suffix(" kept on this machine")).expect("a name");
     let name = kept.strip_prefix("Experiment ").expect("a name").to_owned();
     assert_eq!(name.strip_prefix("offline-").map(str::len), Some(8), "{name}");
-    assert!(answer.stdout.ends_with("Recorded offline: `otrace sync` sends it.\n"), "{}", answer.stdout);
+    assert!(answer.stderr.ends_with("Recorded offline: `otrace sync` sends it.\n"), "{}", answer.stderr);
     let spool = workspace.path(".trace/spool");
     assert_eq!(mode(&spool), 0o700);
     for path in all_below(&spool) {

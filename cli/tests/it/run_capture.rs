@@ -66,7 +66,7 @@ async fn what_is_missing_is_recorded_and_no_failure() {
     let workspace = Workspace::with_key(&server, &project.key);
     let options = ["--config", "no.yaml", "--expect-artifact", "empty", "--expect-log", "no*.log"];
     let answer = workspace.run_with(&options, "mkdir empty").await.succeeded();
-    assert!(answer.stdout.contains("Missing paths: 3 (no.yaml, empty, no*.log)"), "{}", answer.stdout);
+    assert!(answer.stderr.contains("Missing paths: 3 (no.yaml, empty, no*.log)"), "{}", answer.stderr);
     let run = recorded(&server, &project.key, "exp001").await;
     assert_eq!(run["status"], "completed");
     let expected = json!([
@@ -137,7 +137,7 @@ async fn results_and_tables_are_read_from_outputs() {
     let options = ["--expect-artifact", "*.json", "--expect-artifact", "t.csv", "--expect-artifact", "l.jsonl"];
     let options = [&options[..], &["--expect-artifact", "r.md", "--expect-log", "train.log"]].concat();
     let answer = workspace.run_with(&options, "true").await.succeeded();
-    assert!(answer.stdout.contains("Parsed results: 4\nParsed tables: 4\n"), "{}", answer.stdout);
+    assert!(answer.stderr.contains("Parsed results: 4\nParsed tables: 4\n"), "{}", answer.stderr);
 
     let run = recorded(&server, &project.key, "exp001").await;
     let results = run["results"].as_array().expect("results");

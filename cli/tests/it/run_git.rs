@@ -25,7 +25,7 @@ async fn a_clean_repository_is_a_commit_without_diffs() {
     let commit = workspace.git(&["rev-parse", "HEAD"]).await;
 
     let answer = workspace.run("true").await.succeeded();
-    assert!(answer.stdout.contains(&format!("Snapshot: commit {}\n", &commit[..8])), "{}", answer.stdout);
+    assert!(answer.stderr.contains(&format!("Snapshot: commit {}\n", &commit[..8])), "{}", answer.stderr);
     let snapshot = &recorded(&server, &project.key, "exp001").await["snapshot"];
     assert_eq!(snapshot["git_commit"], commit);
     assert_eq!(snapshot["git_branch"], "main");
@@ -45,7 +45,7 @@ async fn changes_are_kept_as_diffs_that_apply() {
     workspace.write("train.py", b"print('\xff\x00 binary')\n");
 
     let answer = workspace.run("true").await.succeeded();
-    assert!(answer.stdout.contains(", dirty\n"), "{}", answer.stdout);
+    assert!(answer.stderr.contains(", dirty\n"), "{}", answer.stderr);
     let snapshot = recorded(&server, &project.key, "exp001").await["snapshot"].clone();
     assert_eq!(snapshot["git_dirty"], true);
     assert_eq!(snapshot["dirty_diff_path"], ".trace/snapshots/exp001.diff");
@@ -65,8 +65,8 @@ async fn no_repository_is_recorded_as_such() {
     let project = server.project("wake-word").await;
     let workspace = Workspace::with_key(&server, &project.key);
     let answer = workspace.run("true").await.succeeded();
-    assert!(answer.stdout.contains("Snapshot: no git repository\n"), "{}", answer.stdout);
-    assert_eq!(answer.stderr, "");
+    assert!(answer.stderr.contains("Snapshot: no git repository\n"), "{}", answer.stderr);
+    assert!(!answer.stderr.contains("otrace: "), "{}", answer.stderr);
     let snapshot = &recorded(&server, &project.key, "exp001").await["snapshot"];
     for field in ["git_commit", "git_branch", "git_dirty", "dirty_diff_path", "staged_diff_path"] {
         assert_eq!(snapshot[field], Value::Null, "{field}");
@@ -82,7 +82,7 @@ async fn a_repository_without_a_commit_is_recorded_as_such() {
     workspace.write("train.py", "print(1)\n");
     workspace.git(&["add", "."]).await;
     let answer = workspace.run("true").await.succeeded();
-    assert!(answer.stdout.contains("Snapshot: no commit yet, dirty\n"), "{}", answer.stdout);
+    assert!(answer.stderr.contains("Snapshot: no commit yet, dirty\n"), "{}", answer.stderr);
     let snapshot = &recorded(&server, &project.key, "exp001").await["snapshot"];
     assert_eq!(snapshot["git_commit"], Value::Null);
     assert_eq!(snapshot["git_branch"], "main");

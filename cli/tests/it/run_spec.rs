@@ -27,14 +27,14 @@ async fn the_first_run_writes_its_spec_and_the_next_one_repeats_it() {
     let workspace = Workspace::with_key(&server, &project.key);
     let answer = workspace.run("echo ok > out.txt").await.succeeded();
     let path = workspace.path("otrace_demo_runspec.yaml");
-    let lines: Vec<_> = answer.stdout.lines().collect();
+    let lines: Vec<_> = answer.stderr.lines().collect();
     assert_eq!(lines[0], format!("Using RunSpec: {}", path.display()));
     assert_eq!(lines[1], "RunSpec will be saved after this run.");
     let written = workspace.read("otrace_demo_runspec.yaml");
     assert!(written.starts_with("version: 1\nintent: \"to see\"\n"), "{written}");
 
     let answer = workspace.otrace(&["run"]).await.succeeded();
-    assert!(!answer.stdout.contains("will be saved"), "{}", answer.stdout);
+    assert!(!answer.stderr.contains("will be saved"), "{}", answer.stderr);
     assert_eq!(workspace.read("otrace_demo_runspec.yaml"), written);
     let (first, second) =
         (recorded(&server, &project.key, "exp001").await, recorded(&server, &project.key, "exp002").await);
@@ -121,7 +121,7 @@ async fn a_spec_is_shown_and_run_after_a_yes() {
     let args = ["run", "--spec", "a.yaml", "--verify-runspec"];
     let answer = workspace.otrace_reading(&args, "Y\nfor the command\n").await.succeeded();
     for part in ["from a file", "sh -c 'cat > out.txt'", "- out.txt", "Baseline", "Y/N"] {
-        assert!(answer.stdout.contains(part), "{part} in {}", answer.stdout);
+        assert!(answer.stderr.contains(part), "{part} in {}", answer.stderr);
     }
     assert_eq!(workspace.read("out.txt"), "for the command\n", "only the answer may be read ahead");
 }
@@ -134,7 +134,12 @@ async fn without_a_yes_nothing_happens() {
     for answer in ["n\n", "maybe\n", "\n", ""] {
         let args = ["run", "--spec", "a.yaml", "--verify-runspec"];
         let answer = workspace.otrace_reading(&args, answer).await;
-        assert_eq!(answer.refusal(), "error: run cancelled.");
+        assert_eq!((answer.code, answer.stdout.as_str()), (1, ""));
+        assert!(
+            answer.stderr.ends_with("Go ahead with this RunSpec? Y/N \nerror: run cancelled.\n"),
+            "{}",
+            answer.stderr
+        );
         assert!(!workspace.has("out.txt") && !workspace.has(".trace"));
     }
 }

@@ -34,6 +34,19 @@ async fn runs_are_lines_with_tabs_on_a_pipe() {
     assert_eq!(answer.succeeded().stdout, "exp001\t0.9\n");
     let answer = workspace.otrace(&["runs", "--columns", "id", "--tag", "x", "--sort", "number"]).await;
     assert_eq!(answer.succeeded().stdout, "exp002\nexp003\n");
+    let query = "status:completed metrics.accuracy > 0.8";
+    let answer = workspace.otrace(&["runs", "--columns", "id", "--query", query]).await;
+    assert_eq!(answer.succeeded().stdout, "exp001\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quietly_only_data_are_printed() {
+    let (_server, _key, workspace) = three_runs().await;
+    for (options, expected) in [(["--limit", "1"], "exp003\n"), (["--tag", "none"], "")] {
+        let args = [&["-q", "runs", "--columns", "id"][..], &options].concat();
+        let answer = workspace.otrace(&args).await.succeeded();
+        assert_eq!((answer.stdout.as_str(), answer.stderr.as_str()), (expected, ""), "{options:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,6 +103,10 @@ assert "Baseline" in seen and "\x1b[32mcompleted" in seen, seen
 import re
 for line in seen.split("\r\n"):
     assert len(re.sub("\x1b\\[[0-9;]*m", "", line)) <= 72, line
+assert t.end() == 0
+t = Terminal(["/usr/bin/env", "NO_COLOR=1", OTRACE, "runs"], columns=72)
+seen = t.rest()
+assert "completed" in seen and "\x1b[3" not in seen, seen
 assert t.end() == 0
 "#;
     at_terminal(&workspace, script).await;

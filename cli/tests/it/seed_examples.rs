@@ -67,7 +67,7 @@ impl Example {
         let output = shell.output().await.expect("a shell runs");
         let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{lines}\nstdout: {stdout}\nstderr: {stderr}");
-        stdout.into_owned()
+        format!("{stdout}{stderr}")
     }
 
     async fn recorded(&self, run: &str) -> Value {

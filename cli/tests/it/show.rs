@@ -33,6 +33,14 @@ async fn a_run_is_told_from_why_to_what_came_of_it() {
 
     let answer = workspace.otrace(&["artifacts", "exp001"]).await.succeeded();
     assert_eq!(answer.stdout, "m.json\tmetrics\t18\n");
+    for (options, expected) in [
+        (&["--type", "Metrics", "--query", "M.JSON accuracy"][..], "m.json\tmetrics\t18\n"),
+        (&["--type", "log"][..], ""),
+        (&["--query", "m.json loss"][..], ""),
+    ] {
+        let answer = workspace.otrace(&[&["artifacts", "exp001"], options].concat()).await.succeeded();
+        assert_eq!(answer.stdout, expected, "{options:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -248,7 +248,7 @@ async fn the_signal_that_ended_a_command_is_named() {
     let workspace = Workspace::new();
     let answer = workspace.run_with(&["--offline", "--expect-log", "x"], "kill -KILL $$").await;
     assert_eq!(answer.code, 137);
-    assert!(answer.stdout.contains("\nStatus: failed (exit code 137, SIGKILL)\n"), "{}", answer.stdout);
+    assert!(answer.stderr.contains("\nStatus: failed (exit code 137, SIGKILL)\n"), "{}", answer.stderr);
     let mut runs = std::fs::read_dir(workspace.path(".trace/spool")).expect("a spool");
     let ended = runs.find_map(|run| std::fs::read(run.expect("read").path().join("ended.json")).ok());
     let ended: Value = serde_json::from_slice(&ended.expect("an end")).expect("JSON");

@@ -67,7 +67,7 @@ async fn pass(mut caller: TcpStream, target: String, mut cut: watch::Receiver<bo
     }
 }
 
-/// A run whose command reads and prints.
+/// A run whose command reads and prints; `otrace` itself says only what goes wrong.
 pub struct Talk {
     child: Child,
     stdin: ChildStdin,
@@ -77,7 +77,7 @@ pub struct Talk {
 impl Talk {
     /// Starts a shell script, with these options besides intent and setup.
     pub fn start(workspace: &Workspace, options: &[&str], script: &str) -> Self {
-        let args = [&["run", "--intent", "i", "--setup", "s"][..], options, &["--", "sh", "-c", script]].concat();
+        let args = [&["-q", "run", "--intent", "i", "--setup", "s"][..], options, &["--", "sh", "-c", script]].concat();
         let mut child = workspace.command(&args).stdin(Stdio::piped()).spawn().expect("started");
         let stdin = child.stdin.take().expect("an input");
         let lines = BufReader::new(child.stdout.take().expect("an output")).lines();

@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Child;
 use tokio::time::timeout;
 
+use crate::terminal::at_terminal;
 use crate::workspace::{Workspace, mode, nowhere};
 
 /// What has not happened by then does not happen: a guard, nothing waits for it.
@@ -281,4 +282,19 @@ async fn a_server_that_is_not_there_is_started_and_stopped() {
     assert_eq!(ui.stop().await, Some(0));
     let address = server.trim_start_matches("http://");
     assert!(TcpStream::connect(address).await.is_err(), "it is stopped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_alone_stops_it() {
+    let (server, project, workspace) = one_run().await;
+    workspace.write(".env", format!("TRACE_API_URL={}\nTRACE_API_KEY={}\n", server.url(), project.key));
+    let script = r#"
+t = Terminal([OTRACE, "ui", "--port", "0", "--no-open"])
+t.until("/?token=")
+t.until("Ctrl-C stops it.")
+t.type("\x03")
+assert t.end() == 0
+"#;
+    at_terminal(&workspace, script).await;
+    assert!(!workspace.has(".trace/ui.json"));
 }

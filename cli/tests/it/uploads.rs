@@ -39,7 +39,7 @@ async fn what_the_server_has_is_not_sent_again() {
     let workspace = Workspace::with_key(&server, &project.key).set("TRACE_API_URL", line.url());
     let made = bytes(20 * MB);
     workspace.write("made", &made);
-    let run = || workspace.run_with(&["--expect-artifact", "out.bin"], "cp made out.bin");
+    let run = || workspace.run_with(&["-q", "--expect-artifact", "out.bin"], "cp made out.bin");
     let answer = run().await.succeeded();
     assert_eq!(answer.stderr, "", "nothing is drawn on a pipe");
     let first = line.sent();

@@ -152,7 +152,13 @@ impl Answer {
     /// Asserts a failure that is told in one line, and perhaps a hint below it. Gives both.
     pub fn refusal(&self) -> &str {
         assert_eq!(self.code, 1, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
-        let told = self.stderr.trim_end_matches('\n');
+        let mut told = self.stderr.trim_end_matches('\n');
+        // What `otrace run` says of itself before anything can go wrong.
+        for said in ["Using RunSpec: ", "RunSpec will be saved"] {
+            if told.starts_with(said) {
+                told = told.split_once('\n').map_or("", |(_, rest)| rest);
+            }
+        }
         let mut lines = told.lines();
         assert!(lines.next().is_some_and(|line| line.starts_with("error: ")), "{told}");
         assert!(lines.next().is_none_or(|line| line.starts_with("hint: ")), "{told}");

@@ -75,7 +75,8 @@ pub struct FileChange {
     pub before: Option<String>,
     /// The hash of what it is.
     pub after: Option<String>,
-    /// What differs in it, as a unified diff, where both are texts that are known.
+    /// What differs in it, as a unified diff, where both are texts that are known, and the diffs before have left room
+    /// and time for it.
     pub diff: Option<String>,
 }
 
@@ -110,11 +111,12 @@ pub async fn compare(texts: &impl Texts, before: &Run, after: &Run) -> Compariso
     let none = Snapshot::default();
     let states = [before, after].map(|run| run.snapshot.as_ref().unwrap_or(&none));
     let of_kinds = |kinds: &[&str]| states.map(|state| files::of_snapshot(state, kinds));
-    let files = Files::new(texts, [before.experiment_id, after.experiment_id]);
-    let patches = files.changes(of_kinds(&["staged_diff", "dirty_diff", "untracked"])).await;
-    let dependencies = files.changes(of_kinds(&["dependency"])).await;
+    let mut files = Files::new(texts, [before.experiment_id, after.experiment_id]);
+    // The packages first: of them nothing at all could be told once room or time have run out.
     let [before_packages, after_packages] = of_kinds(&["packages"]);
     let packages = files.texts(&before_packages, &after_packages).await;
+    let patches = files.changes(of_kinds(&["staged_diff", "dirty_diff", "untracked"])).await;
+    let dependencies = files.changes(of_kinds(&["dependency"])).await;
     let configs: [Vec<State>; 2] = [before, after].map(|run| files::configs(&run.artifacts));
     let (results, same_results) = fields::results(&before.results, &after.results);
     Comparison {

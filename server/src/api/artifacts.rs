@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
 use futures_util::{Stream, StreamExt, stream};
+use schemars::JsonSchema;
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -46,10 +47,11 @@ pub async fn download(State(app): State<AppState>, key: ProjectKey, Path(artifac
 }
 
 /// Where an artifact's content can be fetched without a key, and until when.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Ticket {
     url: String,
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     expires_at: OffsetDateTime,
 }
 

@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use otrace_wire::contents::{Arrived, LACKING_MAX, Lacking, Offered, Parts, PartsTaken, packed};
 use otrace_wire::{Sha256Digest, StoredContent};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::Answer;
@@ -20,7 +21,7 @@ use crate::extract::Path;
 use crate::services;
 
 /// `{"stored": 3}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PackedStored {
     stored: usize,
 }

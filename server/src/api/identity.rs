@@ -3,6 +3,7 @@
 use axum::extract::State;
 use otrace_wire::WorkspaceSync;
 use otrace_wire::identity::{Whoami, WhoamiAccount, WhoamiKey, WhoamiProject};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -23,7 +24,7 @@ pub async fn whoami(key: ProjectKey) -> Answer<Whoami> {
 }
 
 /// The project of [`Synced`].
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct SyncedProject {
     id: Uuid,
     name: String,
@@ -32,7 +33,7 @@ pub struct SyncedProject {
 }
 
 /// The project that a workspace was synced with.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Synced {
     project: SyncedProject,
 }

@@ -2,6 +2,7 @@
 
 use axum::extract::{Request, State};
 use otrace_wire::imports::{BeginImport, BegunImport, CommitImport, ImportOutcome, StagedRuns};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -14,13 +15,13 @@ use crate::extract::Path;
 use crate::services;
 
 /// `{"staged": 500}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct StagedAnswer {
     staged: usize,
 }
 
 /// `{"abandoned": 1}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct AbandonedAnswer {
     abandoned: u32,
 }

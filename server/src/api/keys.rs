@@ -1,6 +1,7 @@
 //! Keys that whoever holds them ends: after a leak, or to log out.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
@@ -12,7 +13,7 @@ use crate::services;
 use crate::services::api_keys::EndReason;
 
 /// A key that is to end.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Unwanted {
     token: String,
     /// Whether its own user logs out; otherwise it leaked.
@@ -21,7 +22,7 @@ pub struct Unwanted {
 }
 
 /// Nothing: whether there was such a key is not told.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Noted {}
 
 /// `POST /v1/keys/revoke`: whoever holds a key may end it. Unless they log out, they prove by holding it that it leaked.

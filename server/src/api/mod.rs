@@ -14,6 +14,7 @@ pub mod json;
 pub mod keys;
 pub mod live_logs;
 pub mod notes;
+pub mod openapi;
 pub mod page_passes;
 mod run_json;
 pub mod runs;

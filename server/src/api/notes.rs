@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use otrace_wire as wire;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -15,7 +16,7 @@ use crate::extract::Path;
 use crate::services;
 
 /// `{"text": "…"}`, and the note's `id` where the caller makes it, so that a repeated request adds nothing twice.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct NewNote {
     #[serde(default)]
     text: String,
@@ -23,7 +24,7 @@ pub struct NewNote {
 }
 
 /// `{"note": …}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct NoteAnswer {
     note: wire::Note,
 }
@@ -41,7 +42,7 @@ pub async fn add(
 }
 
 /// `{"add": ["baseline"], "remove": []}`; either may be left out.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct TagChanges {
     #[serde(default)]
     add: Vec<String>,

@@ -7,6 +7,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt, stream};
 use otrace_wire::{self as wire, CreateRun, EvidenceBatch, RunDetails, RunOutcome};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
@@ -28,7 +29,7 @@ use crate::services::runs::{FullRun, RunSearch, SEARCH_PAGE_MAX};
 const LIST_PAGE: i64 = 100;
 
 /// `{"run": …}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct RunAnswer {
     run: wire::Run,
 }
@@ -41,33 +42,35 @@ impl RunAnswer {
 }
 
 /// `{"run": …, "run_token": …}`: the run, and what opens it alone, for as long as a long job takes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct CreatedAnswer {
     run: wire::Run,
     run_token: String,
 }
 
 /// `{"runs": […], "next_cursor": …}`: one page of the runs that a query asks for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+// The list of all runs is written without a cursor.
+#[schemars(extend("required" = ["runs"]))]
 pub struct RunsAnswer {
     runs: Vec<wire::Run>,
     next_cursor: Option<String>,
 }
 
 /// `{"artifacts": […]}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ArtifactsAnswer {
     artifacts: Vec<wire::Artifact>,
 }
 
 /// `{"count": 3}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct CountAnswer {
     count: i64,
 }
 
 /// `{"deleted": 3}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct DeletedAnswer {
     deleted: u64,
 }

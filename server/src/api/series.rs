@@ -6,6 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
 use otrace_wire::series::{AddSeries, Number, SeriesAdded, SeriesSummary};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
@@ -35,7 +36,7 @@ pub async fn add(
 }
 
 /// `{"series": […]}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ListAnswer {
     series: Vec<SeriesSummary>,
 }
@@ -55,16 +56,17 @@ pub struct How {
 }
 
 /// One series with some of its points.
-#[derive(Debug, Serialize)]
-struct PointsAnswer {
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PointsAnswer {
     series: SeriesSummary,
     x: &'static str,
     points: Vec<(X, Number)>,
 }
 
 /// Where a point stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(inline)]
 enum X {
     Step(i64),
     Time(f64),

@@ -151,6 +151,12 @@ actions! {
     SignUpPolicyChanged = "server.sign_up_policy_changed";
     /// A project was created.
     ProjectCreated = "project.created";
+    /// An owner settled something of a project.
+    ProjectChanged = "project.changed";
+    /// A project was deleted.
+    ProjectDeleted = "project.deleted";
+    /// A deleted project was brought back.
+    ProjectRestored = "project.restored";
     /// An admin let themselves into a project.
     AdminEntered = "project.admin_entered";
     /// Somebody was invited.

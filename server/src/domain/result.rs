@@ -1,5 +1,7 @@
 //! A named value at the end of a run, and which direction is better.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 /// A named value at the end of a run.
@@ -61,6 +63,23 @@ impl Direction {
         let name = name.to_lowercase();
         let lower = name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| LOWER.contains(&word));
         if lower { Self::Lower } else { Self::Higher }
+    }
+}
+
+/// Which way the results of a project get better: as its owners say, else as their names do.
+#[derive(Clone, Debug, Default)]
+pub struct Directions(HashMap<String, Direction>);
+
+impl Directions {
+    /// Which way this result gets better.
+    pub fn of(&self, name: &str) -> Direction {
+        self.0.get(name).copied().unwrap_or_else(|| Direction::of(name))
+    }
+}
+
+impl FromIterator<(String, Direction)> for Directions {
+    fn from_iter<I: IntoIterator<Item = (String, Direction)>>(said: I) -> Self {
+        Self(said.into_iter().collect())
     }
 }
 

@@ -1,5 +1,6 @@
 //! A project as its key reaches it: what the tools are told, through the same services as the API.
 
+use otrace_history::compare::Comparison;
 use otrace_mcp::{Download, LogOf, Refusal, RunsPage, RunsQuery, Source};
 use otrace_wire::{Artifact, Run, RunStatus, Sha256Digest};
 
@@ -19,7 +20,7 @@ const PIECE_BYTES: u64 = 32 * 1024;
 const TEXT_MAX: u64 = 1024 * 1024;
 
 /// The project of a key, and what that key may do in it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ByKey {
     app: AppState,
     key: ProjectKey,
@@ -49,6 +50,14 @@ impl ByKey {
         }
         let bytes = services::contents::read_part(&self.app, project_id, sha256, 0..size).await?;
         Ok(String::from_utf8(bytes).ok())
+    }
+
+    async fn compared(&self, before: Run, after: Run) -> Result<Comparison> {
+        let (source, handle) = (self.clone(), tokio::runtime::Handle::current());
+        // Looking for what differs in long texts takes a processor for a while.
+        let compared =
+            tokio::task::spawn_blocking(move || handle.block_on(otrace_mcp::compare(&source, &before, &after)));
+        Ok(compared.await.map_err(anyhow::Error::new)?)
     }
 
     async fn log_piece(&self, run: &Run, log: &LogOf, from: u64) -> Result<Vec<u8>> {
@@ -111,6 +120,10 @@ impl Source for ByKey {
 
     async fn text(&self, sha256: &Sha256Digest) -> otrace_mcp::Result<Option<String>> {
         Ok(self.short_text(sha256).await?)
+    }
+
+    async fn compare(&self, before: Run, after: Run) -> otrace_mcp::Result<Comparison> {
+        Ok(self.compared(before, after).await?)
     }
 
     async fn log(&self, run: &Run, log: &LogOf, from: u64) -> otrace_mcp::Result<Vec<u8>> {

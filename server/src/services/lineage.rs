@@ -11,6 +11,7 @@ use crate::domain::RunId;
 use crate::domain::query::{Clause, Expr, NumberField, Query, Sort, SortField, Span};
 use crate::domain::result::Direction;
 use crate::error::Result;
+use crate::services::projects;
 use crate::store;
 use crate::store::lineage::LineageRun;
 use crate::store::run_query::RunQuery;
@@ -49,9 +50,10 @@ pub async fn show(app: &AppState, member: &ProjectMember, query: &Query, metric:
     };
     let oldest = runs.last().map_or(1, |run| run.number);
     let matching = matching(app, member, &mut transaction, query, oldest).await?;
+    let directions = projects::directions_in(&mut transaction, project_id).await?;
     transaction.commit().await?;
     let metric = metric.map(|name| {
-        let direction = Direction::of(&name);
+        let direction = directions.of(&name);
         (name, direction)
     });
     Ok(Lineage { runs, metrics, metric, values: values.into_iter().collect(), matching })

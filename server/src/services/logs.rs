@@ -1,5 +1,7 @@
 //! Reading logs: of runs that have ended, and of those that go on.
 
+pub mod search;
+
 use std::ops::Range;
 
 use crate::app::AppState;

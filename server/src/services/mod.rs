@@ -29,6 +29,7 @@ pub mod projects;
 pub mod provider_sign_in;
 pub mod runs;
 pub mod saved_views;
+pub mod search;
 pub mod series;
 pub mod sign_in;
 pub mod snapshots;

@@ -15,6 +15,8 @@ use crate::store::notes::NewNote;
 const NOTE_MAX_BYTES: usize = 64 * 1024;
 /// So many notes a run may have.
 const NOTES_MAX: i64 = 1_000;
+/// So long they may be together, in bytes: all of them are read with each run.
+const NOTES_MAX_BYTES: i64 = 1024 * 1024;
 
 /// Who writes a note: a person, or a machine with a key.
 #[derive(Clone, Copy)]
@@ -88,8 +90,10 @@ async fn write(app: &AppState, writer: Writer, run: RunRef, id: Uuid, body: &str
     if !store::runs::lock(&mut transaction, project_id, run_id, now).await? {
         return Err(AppError::NotFound("Run"));
     }
-    let is_full = store::notes::count(&mut transaction, project_id, run_id).await? >= NOTES_MAX;
-    if !is_full {
+    let (count, bytes) = store::notes::extent(&mut transaction, project_id, run_id).await?;
+    let is_too_much = bytes.saturating_add_unsigned(body.len() as u64) > NOTES_MAX_BYTES;
+    let is_full = count >= NOTES_MAX;
+    if !is_full && !is_too_much {
         let Writer { account: account_id, api_key: api_key_id, .. } = writer;
         let note = NewNote { id, account_id, api_key_id, body, created_at: now };
         store::notes::insert(&mut transaction, project_id, run_id, note).await?;
@@ -98,6 +102,8 @@ async fn write(app: &AppState, writer: Writer, run: RunRef, id: Uuid, body: &str
     let note = note.ok_or_else(|| {
         AppError::Conflict(if is_full {
             "The run has all the notes that it may have. Write it on another run.".into()
+        } else if is_too_much {
+            "The notes of a run may be 1 MiB long together. Shorten it, or keep it as an artifact.".into()
         } else {
             // On another run or in another project, about which nothing is said.
             "A note with this id exists already. Send a new id.".into()

@@ -4,6 +4,8 @@
 //! chunks, a block for up to 2,048 points of one series. Whoever reads takes both together, in one snapshot of
 //! the database.
 
+pub mod part;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{Stream, stream};

@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use otrace_wire::ExperimentId;
 
 use crate::app::AppState;
-use crate::domain::result::Direction;
+use crate::domain::result::{Direction, Directions};
 use crate::domain::{ProjectId, Run, RunId, RunRef, RunResult};
 use crate::error::{AppError, Result};
+use crate::services::projects;
 use crate::store;
 use crate::store::run_relations::{DeletedRun, RelatedRun};
 use crate::store::standings::{Asked, Standing};
@@ -41,6 +42,8 @@ pub struct Surroundings {
     pub main_values: HashMap<RunId, f64>,
     /// Where the run's results stand, by their names.
     pub standings: HashMap<String, Standing>,
+    /// Which way they get better.
+    pub directions: Directions,
 }
 
 /// What surrounds a run.
@@ -61,7 +64,8 @@ pub async fn surroundings(app: &AppState, run: &Run, results: &[RunResult]) -> R
         Some(parent) => store::results::list(&mut connection, project_id, &[parent.id]).await?,
         None => Vec::new(),
     };
-    let asked = asked(results);
+    let directions = projects::directions_in(&mut connection, project_id).await?;
+    let asked = asked(&directions, results);
     let main_result = asked.first().map(|asked| asked.name.clone());
     let mut main_values = HashMap::new();
     if let Some(name) = &main_result
@@ -82,18 +86,19 @@ pub async fn surroundings(app: &AppState, run: &Run, results: &[RunResult]) -> R
         main_result,
         main_values,
         standings,
+        directions,
     })
 }
 
 /// Which values are better than those of these results. Of several with one name the first counts.
-fn asked(results: &[RunResult]) -> Vec<Asked> {
+fn asked(directions: &Directions, results: &[RunResult]) -> Vec<Asked> {
     let mut asked: Vec<Asked> = Vec::new();
     for result in results {
         let Some(number) = result.number.filter(|number| !number.is_nan()) else { continue };
         if asked.len() == RANKED || asked.iter().any(|asked| asked.name == result.name) {
             continue;
         }
-        let (above, below) = match Direction::of(&result.name) {
+        let (above, below) = match directions.of(&result.name) {
             Direction::Higher => (number, f64::NAN),
             Direction::Lower => (f64::NEG_INFINITY, number),
         };
@@ -168,8 +173,9 @@ mod tests {
 
     #[test]
     fn better_is_above_or_below_as_the_name_says_and_each_name_is_asked_once() {
-        let asked =
-            asked(&[result("accuracy", 0.9), result("loss", 0.2), result("accuracy", 0.8), result("broken", f64::NAN)]);
+        let results =
+            [result("accuracy", 0.9), result("loss", 0.2), result("accuracy", 0.8), result("broken", f64::NAN)];
+        let asked = asked(&Directions::default(), &results);
         let names: Vec<_> = asked.iter().map(|asked| asked.name.as_str()).collect();
         assert_eq!(names, ["accuracy", "loss"]);
         assert!(asked[0].above.total_cmp(&0.9).is_eq() && asked[0].below.is_nan());

@@ -68,7 +68,7 @@ pub struct FoundKey {
     pub last_used_at: Option<OffsetDateTime>,
 }
 
-/// The key with this hash, if it is neither revoked nor expired and its maker is not disabled.
+/// The key with this hash, if it is neither revoked nor expired, its maker not disabled and its project not deleted.
 pub async fn find_live(
     connection: &mut PgConnection,
     key_hash: &[u8; 32],
@@ -85,6 +85,7 @@ pub async fn find_live(
           AND k.revoked_at IS NULL
           AND (k.expires_at IS NULL OR k.expires_at > $2)
           AND a.disabled_at IS NULL
+          AND p.deleted_at IS NULL
         "#,
         key_hash,
         now,

@@ -80,7 +80,7 @@ pub async fn list(connection: &mut PgConnection, project_id: ProjectId, runs: &[
     Ok(rows.into_iter().map(Artifact::from).collect())
 }
 
-/// The project's artifact with this id; not found when its run is deleted.
+/// The project's artifact with this id; not found when its run or the project is deleted.
 pub async fn find(
     connection: &mut PgConnection,
     project_id: ProjectId,
@@ -94,6 +94,7 @@ pub async fn find(
         FROM artifacts a
         JOIN runs r ON r.id = a.run_id
         WHERE a.project_id = $1 AND a.id = $2 AND r.deleted_at IS NULL
+          AND EXISTS (SELECT FROM projects p WHERE p.id = $1 AND p.deleted_at IS NULL)
         ",
         project_id as ProjectId,
         id as ArtifactId,

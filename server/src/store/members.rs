@@ -73,14 +73,18 @@ pub async fn list(connection: &mut PgConnection, project_id: ProjectId) -> sqlx:
         .collect()
 }
 
-/// The account's role in the project.
+/// The account's role in the project; none in one that is deleted.
 pub async fn find_role(
     connection: &mut PgConnection,
     project_id: ProjectId,
     account_id: AccountId,
 ) -> sqlx::Result<Option<Role>> {
     let role = sqlx::query_scalar!(
-        "SELECT role FROM members WHERE project_id = $1 AND account_id = $2",
+        "
+        SELECT m.role FROM members m
+        JOIN projects p ON p.id = m.project_id
+        WHERE m.project_id = $1 AND m.account_id = $2 AND p.deleted_at IS NULL
+        ",
         project_id as ProjectId,
         account_id as AccountId,
     )
@@ -151,7 +155,7 @@ pub async fn delete(connection: &mut PgConnection, project_id: ProjectId, accoun
     Ok(done.rows_affected() == 1)
 }
 
-/// The project with this slug and the account's role in it. `None` for strangers too.
+/// The project with this slug and the account's role in it. `None` for strangers too, and where it is deleted.
 pub async fn find_project(
     connection: &mut PgConnection,
     account_id: AccountId,
@@ -162,7 +166,7 @@ pub async fn find_project(
         SELECT p.id AS "id: ProjectId", p.slug, p.name, p.description, p.created_at, m.role
         FROM projects p
         JOIN members m ON m.project_id = p.id
-        WHERE p.slug = $2 AND m.account_id = $1
+        WHERE p.slug = $2 AND m.account_id = $1 AND p.deleted_at IS NULL
         "#,
         account_id as AccountId,
         slug,
@@ -190,7 +194,7 @@ pub async fn last_visited_slug(connection: &mut PgConnection, account_id: Accoun
         SELECT p.slug
         FROM members m
         JOIN projects p ON p.id = m.project_id
-        WHERE m.account_id = $1
+        WHERE m.account_id = $1 AND p.deleted_at IS NULL
         ORDER BY m.last_visited_at DESC
         LIMIT 1
         ",
@@ -261,7 +265,7 @@ pub async fn list_projects(connection: &mut PgConnection, account_id: AccountId)
                ) AS "members!"
         FROM members m
         JOIN projects p ON p.id = m.project_id
-        WHERE m.account_id = $1
+        WHERE m.account_id = $1 AND p.deleted_at IS NULL
         ORDER BY COALESCE(
             (SELECT r.created_at FROM runs r
              WHERE r.project_id = p.id AND r.deleted_at IS NULL

@@ -67,15 +67,20 @@ pub async fn delete(
     Ok(done.rows_affected() == 1)
 }
 
-/// How many notes a run has.
-pub async fn count(connection: &mut PgConnection, project_id: ProjectId, run_id: RunId) -> sqlx::Result<i64> {
-    sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!" FROM notes WHERE run_id = $1 AND project_id = $2"#,
+/// How many notes a run has, and how many bytes they have together.
+pub async fn extent(connection: &mut PgConnection, project_id: ProjectId, run_id: RunId) -> sqlx::Result<(i64, i64)> {
+    let row = sqlx::query!(
+        r#"
+        SELECT count(*) AS "count!", COALESCE(sum(octet_length(body)), 0) AS "bytes!"
+        FROM notes
+        WHERE run_id = $1 AND project_id = $2
+        "#,
         run_id as RunId,
         project_id as ProjectId,
     )
     .fetch_one(connection)
-    .await
+    .await?;
+    Ok((row.count, row.bytes))
 }
 
 /// The notes of these runs, each run's oldest first.

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use crate::domain::{ApiKeyId, Project, ProjectId};
 
-/// The project, if this key of it is neither revoked nor expired and the key's maker is not disabled.
+/// The project, if it is not deleted, this key of it neither revoked nor expired, and the key's maker not disabled.
 pub async fn find_project(
     connection: &mut PgConnection,
     project_id: ProjectId,
@@ -23,6 +23,7 @@ pub async fn find_project(
           AND k.revoked_at IS NULL
           AND (k.expires_at IS NULL OR k.expires_at > $3)
           AND a.disabled_at IS NULL
+          AND p.deleted_at IS NULL
         "#,
         project_id as ProjectId,
         key_id as ApiKeyId,

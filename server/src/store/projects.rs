@@ -1,4 +1,10 @@
-//! The table `projects`.
+//! The table `projects`: single ones, and all of a server. A deleted one is not found.
+//!
+//! `overview` is what a list of several shows, `settings` what their owners settle, `deletion` the way out and back.
+
+pub mod deletion;
+pub mod overview;
+pub mod settings;
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -29,7 +35,8 @@ pub async fn insert(connection: &mut PgConnection, project: &Project, created_by
 pub async fn find(connection: &mut PgConnection, id: ProjectId) -> sqlx::Result<Option<Project>> {
     sqlx::query_as!(
         Project,
-        r#"SELECT id AS "id: ProjectId", slug, name, description, created_at FROM projects WHERE id = $1"#,
+        r#"SELECT id AS "id: ProjectId", slug, name, description, created_at
+           FROM projects WHERE id = $1 AND deleted_at IS NULL"#,
         id as ProjectId,
     )
     .fetch_optional(connection)
@@ -68,7 +75,7 @@ pub async fn list(connection: &mut PgConnection, after: &str, limit: i64) -> sql
                (SELECT COALESCE(sum(b.size_bytes), 0)::bigint FROM blobs b WHERE b.project_id = p.id)
                    AS "stored_bytes!"
         FROM projects p
-        WHERE p.slug > $1
+        WHERE p.slug > $1 AND p.deleted_at IS NULL
         ORDER BY p.slug
         LIMIT $2
         "#,
@@ -98,7 +105,8 @@ pub async fn list(connection: &mut PgConnection, after: &str, limit: i64) -> sql
 pub async fn find_by_slug(connection: &mut PgConnection, slug: &str) -> sqlx::Result<Option<Project>> {
     sqlx::query_as!(
         Project,
-        r#"SELECT id AS "id: ProjectId", slug, name, description, created_at FROM projects WHERE slug = $1"#,
+        r#"SELECT id AS "id: ProjectId", slug, name, description, created_at
+           FROM projects WHERE slug = $1 AND deleted_at IS NULL"#,
         slug,
     )
     .fetch_optional(connection)
@@ -126,7 +134,7 @@ pub async fn usage(connection: &mut PgConnection) -> sqlx::Result<Usage> {
         Usage,
         r#"
         SELECT (SELECT count(*) FROM accounts WHERE disabled_at IS NULL) AS "accounts!",
-               (SELECT count(*) FROM projects) AS "projects!",
+               (SELECT count(*) FROM projects WHERE deleted_at IS NULL) AS "projects!",
                (SELECT count(*) FROM runs WHERE deleted_at IS NULL) AS "runs!",
                (SELECT COALESCE(sum(size_bytes), 0)::bigint FROM blobs) AS "stored_bytes!",
                pg_database_size(current_database()) AS "database_bytes!"

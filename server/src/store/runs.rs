@@ -7,12 +7,16 @@ use time::OffsetDateTime;
 use super::unknown_word;
 use crate::domain::{ProjectId, Run, RunId, RunRef};
 
-/// The id of the run that people or machines name so.
+/// The id of the run that people or machines name so; in a deleted project there is none.
 pub async fn resolve(connection: &mut PgConnection, project_id: ProjectId, run: RunRef) -> sqlx::Result<Option<RunId>> {
     match run {
         RunRef::Experiment(experiment) => {
             sqlx::query_scalar!(
-                r#"SELECT id AS "id: RunId" FROM runs WHERE project_id = $1 AND number = $2 AND deleted_at IS NULL"#,
+                r#"
+                SELECT id AS "id: RunId" FROM runs
+                WHERE project_id = $1 AND number = $2 AND deleted_at IS NULL
+                  AND EXISTS (SELECT FROM projects p WHERE p.id = $1 AND p.deleted_at IS NULL)
+                "#,
                 project_id as ProjectId,
                 experiment.number(),
             )
@@ -21,7 +25,11 @@ pub async fn resolve(connection: &mut PgConnection, project_id: ProjectId, run: 
         }
         RunRef::Id(id) => {
             sqlx::query_scalar!(
-                r#"SELECT id AS "id: RunId" FROM runs WHERE project_id = $1 AND id = $2 AND deleted_at IS NULL"#,
+                r#"
+                SELECT id AS "id: RunId" FROM runs
+                WHERE project_id = $1 AND id = $2 AND deleted_at IS NULL
+                  AND EXISTS (SELECT FROM projects p WHERE p.id = $1 AND p.deleted_at IS NULL)
+                "#,
                 project_id as ProjectId,
                 id as RunId,
             )

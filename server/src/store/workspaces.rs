@@ -50,3 +50,51 @@ pub async fn upsert(
     .await?;
     Ok(())
 }
+
+/// A workspace that speaks with a project.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    /// The directory's name.
+    pub name: String,
+    /// The directory's absolute path on its machine.
+    pub working_directory: String,
+    /// The version of its client.
+    pub cli_version: Option<String>,
+    /// The version of its Python.
+    pub python_version: Option<String>,
+    /// The machine, such as `Linux-6.8-x86_64`.
+    pub platform: Option<String>,
+    /// `remote.origin.url` of its repository.
+    pub git_remote_url: Option<String>,
+    /// The commit that was checked out.
+    pub git_commit: Option<String>,
+    /// Whether anything was changed and not committed.
+    pub git_dirty: Option<bool>,
+    /// The name of the key that it spoke with.
+    pub key_name: Option<String>,
+    /// Who made that key, as shown to people.
+    pub author: Option<String>,
+    /// When it spoke last.
+    pub synced_at: OffsetDateTime,
+}
+
+/// The workspaces of a project, those that spoke last first.
+pub async fn list(connection: &mut PgConnection, project_id: ProjectId, limit: i64) -> sqlx::Result<Vec<Workspace>> {
+    sqlx::query_as!(
+        Workspace,
+        r#"
+        SELECT w.name, w.working_directory, w.cli_version, w.python_version, w.platform, w.git_remote_url,
+               w.git_commit, w.git_dirty, k.name AS "key_name?", a.name AS "author?", w.synced_at
+        FROM workspaces w
+        LEFT JOIN api_keys k ON k.id = w.api_key_id
+        LEFT JOIN accounts a ON a.id = k.created_by
+        WHERE w.project_id = $1
+        ORDER BY w.synced_at DESC, w.id
+        LIMIT $2
+        "#,
+        project_id as ProjectId,
+        limit,
+    )
+    .fetch_all(connection)
+    .await
+}

@@ -11,6 +11,8 @@ use time::{OffsetDateTime, UtcOffset};
 use crate::domain::RunResult;
 
 const NBSP: char = '\u{a0}';
+/// A table program takes what begins so for a formula, as OWASP lists them; the last four are the full-width ones.
+const FORMULA_BEGINS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 const SIGNIFICANT_DIGITS: usize = 6;
 /// Whole numbers up to here are shown in full; a `f64` holds each of them exactly.
 const LARGEST_IN_FULL: f64 = 1e15;
@@ -156,6 +158,11 @@ pub fn cell(value: &Value) -> String {
     }
 }
 
+/// A text for a cell of a CSV file, with an apostrophe before it where a table program would take it for a formula.
+pub fn no_formula(text: &str) -> String {
+    if text.starts_with(FORMULA_BEGINS) { format!("'{text}") } else { text.to_owned() }
+}
+
 /// The first characters of a commit, a hash or another long id.
 pub fn short(id: &str, characters: usize) -> String {
     id.chars().take(characters).collect()
@@ -229,6 +236,14 @@ mod tests {
         let moment = Moment::new(datetime!(2026-05-12 16:06 +2), now);
         assert_eq!(moment.exact, "12 May 2026, 14:06 UTC");
         assert_eq!(moment.iso, "2026-05-12T14:06:00Z");
+    }
+
+    #[test]
+    fn no_text_is_a_formula() {
+        for begin in FORMULA_BEGINS {
+            assert_eq!(no_formula(&format!("{begin}1+1")), format!("'{begin}1+1"));
+        }
+        assert_eq!((no_formula("0.5 = half"), no_formula("")), ("0.5 = half".to_owned(), String::new()));
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub const INSIGHT: &str = "#insight";
 /// What else a document may have besides `CommonMark`.
 const OPTIONS: Options = Options::ENABLE_TABLES.union(Options::ENABLE_STRIKETHROUGH).union(Options::ENABLE_TASKLISTS);
 
+/// Quotes, lists and their items are within each other so deep; those further in are left out, and their text stays.
+const DEPTH_MAX: usize = 32;
+
 /// What may be left at the end, whatever comes before it.
 static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     let tags = [
@@ -60,13 +63,15 @@ struct Shown<'a, I> {
     waiting: Vec<Event<'a>>,
     /// In code and in links nothing is made a link.
     depth_of_plain: usize,
+    /// How many quotes, lists and items are open, shown or not.
+    depth: usize,
     /// Of each open link, whether it is shown as one.
     links: Vec<bool>,
 }
 
 impl<'a, I: Iterator<Item = Event<'a>>> Shown<'a, I> {
     const fn new(events: I, runs_url: &'a str) -> Self {
-        Self { events, runs_url, waiting: Vec::new(), depth_of_plain: 0, links: Vec::new() }
+        Self { events, runs_url, waiting: Vec::new(), depth_of_plain: 0, depth: 0, links: Vec::new() }
     }
 
     fn start(&mut self, tag: Tag<'a>) -> Option<Event<'a>> {
@@ -89,6 +94,10 @@ impl<'a, I: Iterator<Item = Event<'a>>> Shown<'a, I> {
             Tag::Image { .. } => Some(Event::Text(CowStr::Borrowed("image: "))),
             // Its lines come as text.
             Tag::HtmlBlock => Some(Event::Start(Tag::Paragraph)),
+            tag @ (Tag::BlockQuote(_) | Tag::List(_) | Tag::Item) => {
+                self.depth += 1;
+                (self.depth <= DEPTH_MAX).then_some(Event::Start(tag))
+            }
             // The alignment would become a style.
             Tag::Table(columns) => Some(Event::Start(Tag::Table(vec![Alignment::None; columns.len()]))),
             tag => Some(Event::Start(tag)),
@@ -108,6 +117,11 @@ impl<'a, I: Iterator<Item = Event<'a>>> Shown<'a, I> {
             }
             TagEnd::Image => None,
             TagEnd::HtmlBlock => Some(Event::End(TagEnd::Paragraph)),
+            tag @ (TagEnd::BlockQuote(_) | TagEnd::List(_) | TagEnd::Item) => {
+                let is_shown = self.depth <= DEPTH_MAX;
+                self.depth = self.depth.saturating_sub(1);
+                is_shown.then_some(Event::End(tag))
+            }
             tag => Some(Event::End(tag)),
         }
     }
@@ -276,6 +290,17 @@ mod tests {
         assert!(made("- a\n- [x] b").contains("<li>[x] "));
         assert!(made("|a|b|\n|-|-|\n|1|2|").contains("<th>a</th>"));
         assert!(made("1 < 2 & **b**").contains("1 &lt; 2 &amp; <strong>b</strong>"));
+    }
+
+    #[test]
+    fn what_is_quoted_again_and_again_is_only_so_deep() {
+        let shown = made(&">".repeat(262_144));
+        let [opened, closed] = ["<blockquote>", "</blockquote>"].map(|tag| shown.matches(tag).count());
+        assert!((1..=32).contains(&opened) && opened == closed, "{opened} and {closed}");
+        let shown = made(&format!("{} deep\n\nafter", "> ".repeat(40)));
+        assert_eq!(shown.matches("<blockquote>").count(), 32);
+        assert!(shown.contains("deep") && shown.ends_with("</blockquote>\n<p>after</p>\n"), "{shown}");
+        assert_eq!(made(&format!("{}deep", "- ".repeat(1_000))).matches("<li>").count(), 16);
     }
 
     #[test]

@@ -8,8 +8,10 @@
 //! - `shell`: what every page needs (bar, theme, account); `people` and `format`: how names,
 //!   numbers and times are shown; `terminal` and `diff`: how untrusted output becomes text; `markdown`: what people write; `plot` and
 //!   `difference`: how numbers become charts and changes.
-//! - `landing`, `accounts`, `device`, `invitations`, `projects`, `keys`, `members`, `audit`, `admin`,
+//! - `landing`, `accounts`, `device`, `invitations`, `projects`, `keys`, `members`, `audit`, `admin`, `search`,
+//!   `workspaces`,
 //!   `runs`, `insights`, `notebook`: one file or folder per page.
+//! - `docs`: the documentation, and the API's reference.
 //! - `assets`: the style, the fonts and the scripts; `error_page` and `render`: what went wrong.
 
 pub mod accounts;
@@ -20,6 +22,7 @@ pub mod compare;
 pub mod device;
 mod diff;
 mod difference;
+pub mod docs;
 pub mod error_page;
 mod format;
 pub mod insights;
@@ -36,9 +39,11 @@ mod plot;
 pub mod projects;
 pub mod render;
 pub mod runs;
+pub mod search;
 mod shell;
 mod terminal;
 pub mod views;
+pub mod workspaces;
 
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};

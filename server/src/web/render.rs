@@ -4,7 +4,8 @@ use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERER, VARY};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use tower_http::request_id::RequestId;
@@ -31,6 +32,7 @@ pub async fn render(State(app): State<AppState>, request: Request, next: Next) -
     request.extensions_mut().insert(renewed.clone());
     let mut response = next.run(request).await;
 
+    let status = response.status();
     if let Some(ResponseError(error)) = response.extensions().get::<ResponseError>().cloned() {
         response = match &*error {
             AppError::SignedOut(_) if method == Method::GET => to_sign_in(&asker.uri.to_string()),
@@ -39,7 +41,14 @@ pub async fn render(State(app): State<AppState>, request: Request, next: Next) -
                 let signed_in =
                     MaybeSignedIn::from_request_parts(&mut asker, &app).await.ok().and_then(|found| found.0);
                 let id = asker.extensions.get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
-                error_page::render(&app, &error, look, signed_in.as_ref().map(|person| &person.account), id)
+                let account = signed_in.as_ref().map(|person| &person.account);
+                let here = asker.uri.path_and_query().map(PathAndQuery::as_str).filter(|_| method == Method::GET);
+                let mut page = error_page::render(&app, &error, look, account, id, here);
+                // The error itself does not know of methods.
+                if status == StatusCode::METHOD_NOT_ALLOWED {
+                    *page.status_mut() = status;
+                }
+                page
             }
         };
         response.extensions_mut().insert(ResponseError(error));
@@ -52,6 +61,15 @@ pub async fn render(State(app): State<AppState>, request: Request, next: Next) -
 /// A cross-site form, refused by the CSRF layer around the pages.
 pub fn refused_as_cross_site() -> Response<Body> {
     AppError::Forbidden("The form came from another site. Open the page here and send it again.".into()).into_response()
+}
+
+/// A page that takes forms and shows nothing, as it is when somebody loads it anew.
+pub async fn method_not_allowed() -> Response {
+    let refused =
+        AppError::invalid("This address takes what a form sends and shows nothing. Go back to the page before.");
+    let mut response = refused.into_response();
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response
 }
 
 /// What is no page.

@@ -1,5 +1,7 @@
 //! What every page needs beside its own content: the bar at the top, the theme, the account.
 
+mod theme;
+
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
@@ -17,58 +19,7 @@ use crate::domain::{Account, Project, Role};
 use crate::error::Result;
 use crate::services;
 
-/// The cookie that holds the theme.
-pub const THEME_COOKIE: &str = "theme";
-
-/// How the reader wants pages to look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Theme {
-    /// As the reader's system does.
-    #[default]
-    System,
-    /// Light.
-    Light,
-    /// Dark.
-    Dark,
-}
-
-impl Theme {
-    /// The theme by its name; whatever else it is follows the system.
-    pub fn named(name: &str) -> Self {
-        match name {
-            "light" => Self::Light,
-            "dark" => Self::Dark,
-            _ => Self::System,
-        }
-    }
-
-    /// Its name in the cookie, in forms and in `data-theme`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::Light => "light",
-            Self::Dark => "dark",
-        }
-    }
-
-    /// What a button says of it.
-    const fn label(self) -> &'static str {
-        match self {
-            Self::System => "Theme: follow system",
-            Self::Light => "Theme: light",
-            Self::Dark => "Theme: dark",
-        }
-    }
-
-    /// The theme that the button in the menu changes to.
-    const fn next(self) -> Self {
-        match self {
-            Self::System => Self::Light,
-            Self::Light => Self::Dark,
-            Self::Dark => Self::System,
-        }
-    }
-}
+pub use self::theme::{THEME_COOKIE, Theme};
 
 /// What a request tells about the page around its content.
 #[derive(Clone, Debug, Default)]
@@ -202,12 +153,16 @@ pub struct SideLink {
 /// The pages of a project's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SettingsPage {
+    /// Name, columns, directions, the end.
+    General,
     /// Who is in the project.
     Members,
     /// The keys.
     Keys,
     /// How to record from a machine.
     Connect,
+    /// What speaks with the project.
+    Workspaces,
     /// Who did what.
     Audit,
 }
@@ -319,8 +274,10 @@ impl Shell {
             (SettingsPage::Members, "members", "Members"),
             (SettingsPage::Keys, "keys", "API keys"),
             (SettingsPage::Connect, "connect", "Connect"),
+            (SettingsPage::Workspaces, "workspaces", "Workspaces"),
         ];
         if member.role >= Role::Owner {
+            pages.insert(0, (SettingsPage::General, "settings", "General"));
             pages.push((SettingsPage::Audit, "audit", "Audit log"));
         }
         let link = |(this, path, label): (SettingsPage, &str, &'static str)| SideLink {
@@ -389,20 +346,4 @@ pub fn live_url(project: &Project, made: OffsetDateTime) -> String {
 /// Whether a member may record, and make keys.
 pub fn may_edit(member: &ProjectMember) -> bool {
     member.role >= Role::Editor
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_button_goes_through_all_themes() {
-        let mut theme = Theme::System;
-        for expected in ["light", "dark", "system"] {
-            theme = theme.next();
-            assert_eq!(theme.name(), expected);
-            assert_eq!(Theme::named(expected), theme);
-        }
-        assert_eq!(Theme::named("<script>"), Theme::System);
-    }
 }

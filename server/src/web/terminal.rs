@@ -2,8 +2,8 @@
 //!
 //! Programs print for terminals: colours, cursor moves, window titles, progress bars that overwrite
 //! themselves. All of that is taken out, and what could make a text look like another one (controls
-//! of writing direction, characters without width) is shown as `<U+202E>`. Pure; escaping for HTML
-//! is the templates' work.
+//! of writing direction, characters without width) is shown as `<U+202E>`. Who wants the colours reads
+//! a line as a [`Screen`]. Pure; escaping for HTML is the templates' work.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -25,37 +25,72 @@ pub fn clean(text: &str) -> String {
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// What a line is written on.
+pub trait Screen {
+    /// Writes a character at the end.
+    fn write(&mut self, c: char);
+
+    /// Takes the last character back.
+    fn take_back(&mut self);
+
+    /// Takes all back, because it is written over.
+    fn clear(&mut self);
+
+    /// Sets how what follows looks: the parameters of `ESC [ … m`.
+    fn set_look(&mut self, parameters: &str);
+}
+
+/// Text alone, without a look.
+impl Screen for String {
+    fn write(&mut self, c: char) {
+        self.push(c);
+    }
+
+    fn take_back(&mut self) {
+        self.pop();
+    }
+
+    fn clear(&mut self) {
+        self.truncate(0);
+    }
+
+    fn set_look(&mut self, _parameters: &str) {}
+}
+
 /// The last state of one line: what stands after its last carriage return.
 fn line(text: &str) -> String {
     let mut state = String::with_capacity(text.len());
+    play(text, &mut state);
+    state
+}
+
+/// Writes one line as a terminal would, up to its last state. Nothing else that a terminal would act on gets through.
+pub fn play(text: &str, screen: &mut impl Screen) {
     let mut overwritten = false;
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
             '\r' => overwritten = true,
-            ESCAPE => skip_escape(&mut chars),
-            '\u{9b}' => skip_control_sequence(&mut chars),
+            ESCAPE => follow_escape(&mut chars, screen),
+            '\u{9b}' => follow_control_sequence(&mut chars, screen),
             '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}' => skip_string(&mut chars),
             _ => {
                 if overwritten {
-                    state.clear();
+                    screen.clear();
                     overwritten = false;
                 }
-                push(&mut state, c);
+                put(screen, c);
             }
         }
     }
-    state
 }
 
-fn push(state: &mut String, c: char) {
+fn put(screen: &mut impl Screen, c: char) {
     match c {
-        '\u{8}' => {
-            state.pop();
-        }
+        '\u{8}' => screen.take_back(),
         _ if c.is_control() && c != '\t' => {}
-        _ if is_invisible(c) => state.push_str(&format_token(c)),
-        _ => state.push(c),
+        _ if is_invisible(c) => format_token(c).chars().for_each(|c| screen.write(c)),
+        _ => screen.write(c),
     }
 }
 
@@ -72,10 +107,10 @@ const fn is_invisible(c: char) -> bool {
     )
 }
 
-/// Skips what follows an escape character, by its kind (ECMA-48).
-fn skip_escape(chars: &mut Peekable<Chars<'_>>) {
+/// Goes past what follows an escape character, by its kind (ECMA-48).
+fn follow_escape(chars: &mut Peekable<Chars<'_>>, screen: &mut impl Screen) {
     match chars.next() {
-        Some('[') => skip_control_sequence(chars),
+        Some('[') => follow_control_sequence(chars, screen),
         Some(']' | 'P' | 'X' | '^' | '_') => skip_string(chars),
         // Intermediate characters, such as in `ESC ( B`, are followed by one more.
         Some(' '..='/') => while matches!(chars.next(), Some(' '..='/')) {},
@@ -83,11 +118,14 @@ fn skip_escape(chars: &mut Peekable<Chars<'_>>) {
     }
 }
 
-/// Skips parameters up to and with the final character.
-fn skip_control_sequence(chars: &mut Peekable<Chars<'_>>) {
+/// Goes past parameters up to and with the final character. Only looks are told.
+fn follow_control_sequence(chars: &mut Peekable<Chars<'_>>, screen: &mut impl Screen) {
+    let mut parameters = String::new();
     while let Some(c) = chars.next_if(|c| matches!(c, ' '..='~')) {
-        if matches!(c, '@'..='~') {
-            break;
+        match c {
+            'm' => return screen.set_look(&parameters),
+            '@'..='~' => return,
+            _ => parameters.push(c),
         }
     }
 }

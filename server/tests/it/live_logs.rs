@@ -171,7 +171,7 @@ async fn a_page_asks_for_what_is_new_by_its_place() {
         app.get(&cookie, &path).await.expect(200).json()
     };
     let first = lines("log=stdout&from=0").await;
-    assert_eq!(first["lines"], json!([["epoch 1", ""], ["epoch 2", ""], [" 20%", ""]]));
+    assert_eq!(first["lines"], json!([["epoch 1", ""], ["epoch 2", "", [[7, "t-green"]]], [" 20%", ""]]));
     assert_eq!((&first["start"], &first["next"], &first["open"]), (&json!(0), &json!(25), &json!(true)));
     append(&app, &project, 34, b"\r100%\nValueError: no\n").await;
     let second = lines("log=stdout&from=25").await;

@@ -102,6 +102,21 @@ async fn a_run_takes_a_thousand_notes() {
 }
 
 #[tokio::test]
+async fn a_runs_notes_have_a_mebibyte_together() {
+    let (app, project) = project_with_a_run().await;
+    let long = json!({"text": "x".repeat(64 * 1024), "id": Uuid::now_v7()});
+    let first = app.api(&project.key, "POST", NOTES, Some(long.clone())).await.expect(200).json();
+    let sql = "INSERT INTO notes (id, run_id, project_id, body, created_at)
+               SELECT gen_random_uuid(), run_id, project_id, body, now() FROM notes, generate_series(1, 15)";
+    sqlx::query(sql).execute(&app.app.pool).await.unwrap();
+    let refused = app.api(&project.key, "POST", NOTES, Some(json!({"text": "x"}))).await.expect(409).json();
+    assert!(refused["error"].as_str().unwrap().contains("1 MiB"), "{refused}");
+    let again = app.api(&project.key, "POST", NOTES, Some(long)).await.expect(200).json();
+    assert_eq!(again, first, "what is there already is no further one");
+    assert_eq!(run(&app, &project).await["notes"].as_array().unwrap().len(), 16);
+}
+
+#[tokio::test]
 async fn tags_are_added_and_removed() {
     let (app, project) = project_with_a_run().await;
     let tags = async |body: Value| {

@@ -22,12 +22,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::args::{CredentialArgs, RunArgs};
+use crate::args::RunArgs;
 use crate::capture::artifacts::Kept;
 use crate::capture::machine;
 use crate::capture::snapshot::{Beginning, State};
 use crate::child::{self, Ended, Launch};
 use crate::client::Client;
+use crate::commands::load_settings;
 use crate::error::{Error, Result};
 use crate::run_spec::{RunSpec, file, preview};
 use crate::secrets::Masker;
@@ -78,7 +79,7 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
     if args.verify_runspec {
         approve(&requested.spec, &workspace)?;
     }
-    let settings = Settings::load(&CredentialArgs::default(), &workspace)?;
+    let settings = load_settings(&args.credentials, &workspace)?;
     let client = if args.offline { None } else { Some(Client::new(&settings)?) };
     workspace.prepare()?;
     let masker = if args.no_secret_masking { None } else { Some(Masker::of(&workspace)?) };
@@ -133,16 +134,15 @@ pub async fn run(args: &RunArgs) -> Result<ExitCode> {
 }
 
 fn announce(requested: &Requested) {
-    printer::line(format_args!("Using RunSpec: {}", requested.path.display()));
+    printer::note(format_args!("Using RunSpec: {}", requested.path.display()));
     if requested.is_new {
-        printer::line("RunSpec will be saved after this run.");
+        printer::note("RunSpec will be saved after this run.");
     }
 }
 
 fn approve(spec: &RunSpec, workspace: &Workspace) -> Result<()> {
-    printer::line("");
-    printer::line(preview::render(spec, workspace));
-    if prompts::confirmed("Go ahead with this RunSpec? Y/N")? {
+    let preview = preview::render(spec, workspace);
+    if prompts::confirmed(&format!("\n{preview}\nGo ahead with this RunSpec? Y/N"))? {
         return Ok(());
     }
     Err(Error::new("run cancelled."))
@@ -153,7 +153,7 @@ fn save_spec(requested: &Requested) {
         return;
     }
     match file::save_new(&requested.path, &requested.spec) {
-        Ok(()) => printer::line(format_args!("RunSpec saved: {}", requested.path.display())),
+        Ok(()) => printer::note(format_args!("RunSpec saved: {}", requested.path.display())),
         Err(error) => printer::warning(error),
     }
 }
@@ -183,12 +183,12 @@ impl Session {
         let started = self.started(&configs);
         self.keep_started(&state, &started)?;
         let background = Background::start(self, &state, python, &asked.declared_paths(), &started.started_at);
-        printer::line(format_args!("Experiment {} started\n", self.label()));
+        printer::note(format_args!("Experiment {} started\n", self.label()));
         let mut gathering = pin!(maybe_done(state.settle()));
         let ended = self.run_command(guard, &state, &started, gathering.as_mut()).await?;
         state.command_ended();
-        if ended.stdout.in_mid_line {
-            printer::line("");
+        if ended.stdout.in_mid_line || ended.stderr.in_mid_line {
+            printer::note("");
         }
         if let Some(error) = &ended.not_started {
             printer::error(error);

@@ -1,4 +1,4 @@
-//! What `otrace run` says at the end.
+//! What `otrace run` says at the end: on standard error, as standard output is the command's.
 
 use otrace_wire::RunDetails;
 
@@ -30,30 +30,30 @@ pub(super) fn print(session: &Session, snapshot: &str, ended: &Ended, details: &
         .flat_map(|state| &state.missing_expected_paths)
         .filter_map(|missing| missing["path"].as_str())
         .collect();
-    printer::line(format_args!("Experiment {label} {saved}\n"));
-    printer::line(format_args!("Intent: {}", session.spec.intent));
-    printer::line(format_args!("Status: {status} (exit code {}{signal})", ended.exit_code));
-    printer::line(format_args!("Command: {}", session.spec.command_line()));
-    printer::line(format_args!("Snapshot: {snapshot}"));
-    printer::line(format_args!("Stdout log: {}", log(state.and_then(|s| s.stdout_log_path.as_ref()))));
-    printer::line(format_args!("Stderr log: {}", log(state.and_then(|s| s.stderr_log_path.as_ref()))));
-    printer::line(format_args!("Observed paths: {observed}"));
+    printer::note(format_args!("Experiment {label} {saved}\n"));
+    printer::note(format_args!("Intent: {}", session.spec.intent));
+    printer::note(format_args!("Status: {status} (exit code {}{signal})", ended.exit_code));
+    printer::note(format_args!("Command: {}", session.spec.command_line()));
+    printer::note(format_args!("Snapshot: {snapshot}"));
+    printer::note(format_args!("Stdout log: {}", log(state.and_then(|s| s.stdout_log_path.as_ref()))));
+    printer::note(format_args!("Stderr log: {}", log(state.and_then(|s| s.stderr_log_path.as_ref()))));
+    printer::note(format_args!("Observed paths: {observed}"));
     if missing.is_empty() {
-        printer::line("Missing paths: 0");
+        printer::note("Missing paths: 0");
     } else {
-        printer::line(format_args!("Missing paths: {} ({})", missing.len(), missing.join(", ")));
+        printer::note(format_args!("Missing paths: {} ({})", missing.len(), missing.join(", ")));
     }
-    printer::line(format_args!("Parsed results: {}", details.results.len()));
-    printer::line(format_args!("Parsed tables: {}", details.tables.len()));
+    printer::note(format_args!("Parsed results: {}", details.results.len()));
+    printer::note(format_args!("Parsed tables: {}", details.tables.len()));
     if !arrival.others.is_empty() {
-        printer::line(format_args!("Also sent: {}", arrival.others.join(", ")));
+        printer::note(format_args!("Also sent: {}", arrival.others.join(", ")));
     }
     if session.online.is_none() {
-        printer::line("Recorded offline: `otrace sync` sends it.");
+        printer::note("Recorded offline: `otrace sync` sends it.");
         return;
     }
     // The server leads `current` to the project that was looked at last.
     let slug = arrival.project_slug.as_deref().filter(|slug| !slug.is_empty()).unwrap_or("current");
     let url = &session.settings.api_url;
-    printer::line(format_args!("Open: {url}/projects/{slug}/runs/{label}"));
+    printer::note(format_args!("Open: {url}/projects/{slug}/runs/{label}"));
 }

@@ -99,6 +99,38 @@ async fn aged(server: Arc<TestServer>, calls: Arc<Calls>, age: usize) {
     }
 }
 
+/// It prints more than a pipe holds once it may go on.
+const TALKER: &str = r#"exec 3>alive
+printf '\000weights\377' > out.bin
+echo before
+read go < gate
+for n in 1 2 3 4 5 6 7 8 9 10; do printf '%01000d%01000d%01000d%01000d%01000d%01000d%01000d%01000d\n' 0 0 0 0 0 0 0 $n; done
+echo "token ghp_0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R" >&2
+printf 'no end'
+echo unharmed > survived
+exit 3"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_otrace_that_is_killed_does_no_harm_to_its_command_and_what_that_prints_is_kept() {
+    let server = TestServer::start().await;
+    let project = server.project("wake-word").await;
+    let workspace =
+        crate::workspace::Workspace::new().set("TRACE_API_URL", server.url()).set("TRACE_API_KEY", &project.key);
+    let mut recording = Recording::of(TALKER, workspace, &[]);
+    recording.prints(b"before\n").await;
+    recording.kill().await;
+    recording.release();
+    recording.command_ended().await;
+    assert_eq!(recording.workspace.read("survived"), "unharmed\n");
+    recording.syncs().await;
+    let api = Api::new(server.url(), &project.key);
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    let (stdout, stderr) = (text(api.log("stdout").await), text(api.log("stderr").await));
+    assert_eq!(stdout.lines().count(), 12, "{stdout}");
+    assert!(stdout.starts_with("before\n000") && stdout.ends_with("10\nno end"), "{stdout}");
+    assert_eq!(stderr, "token [masked: github token]\n");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_that_is_killed_at_every_call_arrives_in_the_end() {
     for fault in [Fault::HoldRequest, Fault::HoldAnswer] {

@@ -17,6 +17,9 @@ from .starts import IDLE_MEMORY_MB
 PUBLISHED_CLIENT = ROOT / "target/published-client/bin/otrace"
 
 RUN_OVERHEAD_MS = 30
+HELP_MS = 10
+LIST_MS = 50
+LISTED_RUNS = 300
 
 
 def measure(bench: Bench) -> None:
@@ -26,6 +29,7 @@ def measure(bench: Bench) -> None:
             bench.measure("idle memory", idle_memory, server, account)
             bench.measure("otrace run", run_overhead, server, account)
             bench.measure("creating runs", creation.run_creation, server, account)
+            bench.measure("otrace at hand", at_hand, server, account)
             # Last, because it is what may leave the most behind.
             bench.measure("memory after sign-ins", memory_after_sign_ins, server, account)
     except BenchError as error:
@@ -77,6 +81,19 @@ def run_overhead(bench: Bench, server: Server, account: Account) -> Iterator[Fig
     for client in (ours, *others):
         memory = [client.cost(client.recorded_true()).peak_memory_mb for _ in range(bench.repetitions.memory_runs)]
         yield figure(f"{client.name} run -- true, peak resident", memory, "MB")
+
+
+def at_hand(bench: Bench, server: Server, account: Account) -> Iterator[Figure]:
+    """What people wait for at the prompt: the help, and the list of a project that has some runs."""
+    client = Client(bench, "at hand", bench.client, server, account)
+    client.prepare()
+    for _ in range(LISTED_RUNS):
+        server.create_run(account)
+    commands = [[str(client.binary), "--help"], [str(client.binary), "runs", "--limit", "0"]]
+    help_seconds, list_seconds = client.times(commands, bench.repetitions.runs_a_round)
+    yield figure("otrace --help", [seconds * 1000 for seconds in help_seconds], "ms", at_most=HELP_MS)
+    name = f"otrace runs, {LISTED_RUNS} runs or more"
+    yield figure(name, [seconds * 1000 for seconds in list_seconds], "ms", at_most=LIST_MS)
 
 
 def prepared_clients(bench: Bench, server: Server, account: Account) -> list[Client]:

@@ -85,10 +85,9 @@ fn unknown(name: &Word) -> Fault {
         Some((0..=2, nearest)) => format!("; did you mean {nearest}?"),
         _ => String::new(),
     };
-    let why =
-        if text.starts_with("config.") { "values of configs are not kept to be asked for" } else { "no such field" };
+    let why = if text.starts_with("config.") { ", as values of configs are not kept to be asked for" } else { "" };
     name.fault(format!(
-        "\"{text}\" is no field, {why}{suggestion} (there are {known} and metrics.NAME; put what is only text in quotes)"
+        "\"{text}\" is no field{why}{suggestion} (there are {known} and metrics.NAME; put what is only text in quotes)"
     ))
 }
 

@@ -3,7 +3,7 @@
 //! The files stand in it as they are, uncompressed: most that is large is compressed already, and so the server only
 //! copies. Sizes and checksums follow each file, in the form that has room for any size (ZIP64).
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -121,24 +121,28 @@ impl Write for Written {
 /// Names that any system can unpack, each once, and none of which leads out of the folder.
 struct Names {
     folder: String,
-    /// In small letters: some systems take names for the same that differ in them.
-    taken: HashSet<String>,
+    /// In small letters, as some systems take names for the same that differ in them; with the number of its last copy.
+    taken: HashMap<String, u32>,
 }
 
 impl Names {
     fn within(folder: &str) -> Self {
-        Self { folder: folder.to_owned(), taken: HashSet::new() }
+        Self { folder: folder.to_owned(), taken: HashMap::new() }
     }
 
     fn safe(&mut self, path: &str) -> String {
         let parts: Vec<String> = path.split(['/', '\\']).map(safe_part).filter(|part| !part.is_empty()).collect();
         let path = if parts.is_empty() { "file".to_owned() } else { parts.join("/") };
         let mut name = format!("{}/{path}", self.folder);
-        let mut copy = 1;
-        while !self.taken.insert(name.to_lowercase()) {
+        let key = name.to_lowercase();
+        let mut copy = self.taken.get(&key).copied().unwrap_or(1);
+        while self.taken.contains_key(&name.to_lowercase()) {
             copy += 1;
             name = format!("{}/{}", self.folder, numbered(&path, copy));
         }
+        self.taken.insert(name.to_lowercase(), 1);
+        // Copies are counted on from here: a name that is there ten thousand times is not looked for from its first.
+        self.taken.insert(key, copy);
         name
     }
 }
@@ -162,6 +166,8 @@ fn numbered(path: &str, copy: u32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -183,5 +189,13 @@ mod tests {
         ] {
             assert_eq!(names.safe(path), safe, "{path:?}");
         }
+    }
+
+    #[test]
+    fn ten_thousand_files_of_one_name_are_all_different() {
+        let mut names = Names::within("exp001");
+        let different: HashSet<String> = (0..10_000).map(|_| names.safe("metrics.json")).collect();
+        assert_eq!(different.len(), 10_000);
+        assert!(different.contains("exp001/metrics (10000).json"), "none was skipped");
     }
 }

@@ -14,9 +14,11 @@ use otrace_wire::{self as wire, ExperimentId, RunStatus, Sha256Digest};
 use sqlx::PgConnection;
 
 use crate::app::AppState;
+use crate::domain::result::Directions;
 use crate::domain::snapshot::SnapshotFileKind;
 use crate::domain::{Artifact, ProjectId, Run, RunId, RunRef, RunResult, Snapshot, parameters};
 use crate::error::{AppError, Result};
+use crate::services::projects;
 use crate::services::runs::{FullRun, as_wire};
 use crate::services::series::{self, Chart};
 use crate::store;
@@ -64,7 +66,7 @@ pub enum Column {
 }
 
 /// Runs side by side.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Compared {
     /// The runs, in the order in which they were asked for.
     pub columns: Vec<Column>,
@@ -76,6 +78,8 @@ pub struct Compared {
     pub sections: Vec<Section>,
     /// What came out.
     pub results: Vec<ResultRow>,
+    /// Which way results get better.
+    pub directions: Directions,
 }
 
 /// The curves of some series.
@@ -141,13 +145,14 @@ pub async fn show(app: &AppState, project_id: ProjectId, numbers: &[i32], baseli
     let first = || columns.iter().position(|column| column.run().is_some());
     let place = columns.iter().position(is_baseline).or_else(first);
     let Some((place, base)) = place.and_then(|place| Some((place, columns[place].run()?.to_wire()))) else {
-        return Ok(Compared { columns, unknown, baseline: None, sections: Vec::new(), results: Vec::new() });
+        return Ok(Compared { columns, unknown, ..Compared::default() });
     };
     let parameters = read_parameters(app, project_id, &columns).await;
     let (own, changes) = compare_all(app, project_id, &columns, place, &base).await;
     let sections = table::sections(&columns, place, &own, &changes, &parameters);
-    let results = table::results(&columns);
-    Ok(Compared { columns, unknown, baseline: Some(place), sections, results })
+    let directions = projects::directions(app, project_id).await?;
+    let results = table::results(&columns, &directions);
+    Ok(Compared { columns, unknown, baseline: Some(place), sections, results, directions })
 }
 
 /// The newest runs, of which some may be chosen to be compared.

@@ -6,7 +6,7 @@ use otrace_history::compare::{Comparison, FieldChange, FileChange};
 
 use super::Column;
 use crate::domain::RunResult;
-use crate::domain::result::Direction;
+use crate::domain::result::{Direction, Directions};
 
 /// So many characters of a file's hash stand for it.
 const HASH_CHARS: usize = 12;
@@ -167,14 +167,14 @@ fn files(changes: &[FileChange]) -> Vec<FieldChange> {
 }
 
 /// All results of the runs, in the order in which the runs tell them.
-pub(super) fn results(columns: &[Column]) -> Vec<ResultRow> {
+pub(super) fn results(columns: &[Column], directions: &Directions) -> Vec<ResultRow> {
     let mut rows: Vec<ResultRow> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     for (at, run) in columns.iter().enumerate().filter_map(|(at, column)| Some((at, column.run()?))) {
         for result in &run.results {
             let place = *places.entry(result.name.as_str()).or_insert_with(|| {
                 let values = vec![None; columns.len()];
-                let direction = Direction::of(&result.name);
+                let direction = directions.of(&result.name);
                 rows.push(ResultRow { name: result.name.clone(), direction, values, best: None, differs: false });
                 rows.len() - 1
             });

@@ -11,10 +11,11 @@ use super::search::{self, Window};
 use crate::app::AppState;
 use crate::auth::ProjectMember;
 use crate::domain::query::{Place, Query, Sort};
-use crate::domain::result::Direction;
+use crate::domain::result::{Direction, Directions};
 use crate::domain::{ProjectId, Run, RunId};
 use crate::error::Result;
 use crate::live::RunEvent;
+use crate::services::projects;
 use crate::store;
 use crate::store::run_list::values::ListedState;
 use crate::store::run_query::RunQuery;
@@ -156,7 +157,8 @@ pub async fn page(app: &AppState, member: &ProjectMember, request: &RunsPageRequ
     let mut connection = app.pool.acquire().await?;
     let names = store::results::common_names(&mut connection, project_id, &found.ids, NAMES).await?;
     let shown = request.columns.clone().unwrap_or_else(|| names.iter().take(COLUMNS).cloned().collect());
-    let columns = columns(shown);
+    let directions = projects::directions_in(&mut connection, project_id).await?;
+    let columns = columns(&directions, shown);
     let rows = rows(&mut connection, project_id, &found.ids, &columns).await?;
     Ok(ListedRuns { rows, columns, names, newer: found.newer, older: found.older })
 }
@@ -171,13 +173,14 @@ pub async fn some_rows(
     let numbers: Vec<i32> = runs.iter().map(|run| run.number()).collect();
     let mut connection = app.pool.acquire().await?;
     let ids = store::run_list::ids_of(&mut connection, project_id, &numbers).await?;
-    let columns = columns(names);
+    let directions = projects::directions_in(&mut connection, project_id).await?;
+    let columns = columns(&directions, names);
     let rows = rows(&mut connection, project_id, &ids, &columns).await?;
     Ok(ListedRuns { rows, columns, ..ListedRuns::default() })
 }
 
-fn columns(names: Vec<String>) -> Vec<ResultColumn> {
-    names.into_iter().map(|name| ResultColumn { direction: Direction::of(&name), name }).collect()
+fn columns(directions: &Directions, names: Vec<String>) -> Vec<ResultColumn> {
+    names.into_iter().map(|name| ResultColumn { direction: directions.of(&name), name }).collect()
 }
 
 /// The rows of these runs, in their order: one query a table, however many there are.

@@ -84,7 +84,7 @@ fn curve(found: &Compared, name: &str, curves: &[(usize, Chart)]) -> Option<Char
         marks.push(Mark { look: plot::look(*column), path: plot::line(chart.samples.iter().map(place)) });
         keys.push(Key { look: plot::look(*column), run: run.clone(), value: last });
     }
-    let about = match Direction::of(name) {
+    let about = match found.directions.of(name) {
         Direction::Lower => "lower is better".to_owned(),
         // That is what is guessed of all others, learning rates and counters among them.
         Direction::Higher => String::new(),

@@ -43,10 +43,10 @@ fn row(cells: impl Iterator<Item = String>) -> String {
     format!("{}\r\n", cells.join(","))
 }
 
-/// A field as RFC 4180 has it. What a table program would take for a formula gets an apostrophe, as OWASP says.
+/// A field as RFC 4180 has it, and no formula.
 fn field(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
-    let text = if is_formula { format!("'{text}") } else { text.to_owned() };
+    // A number is one, and no formula, also where it begins with a minus.
+    let text = if text.parse::<f64>().is_ok() { text.to_owned() } else { format::no_formula(text) };
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 

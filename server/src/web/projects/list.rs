@@ -1,13 +1,16 @@
-//! The projects of who is signed in.
+//! The projects of who is signed in, what runs in them now, and what was learned last.
 
 use askama::Template;
 use axum::response::Response;
+use otrace_wire::ExperimentId;
+use time::OffsetDateTime;
 
 use crate::app::AppState;
-use crate::domain::Account;
+use crate::domain::{Account, Project};
 use crate::error::Result;
 use crate::services;
-use crate::services::projects::ProjectSummary;
+use crate::services::projects::{BestResult, PlacedInsight, PlacedRun, ProjectSummary};
+use crate::services::runs::COUNTED_MAX;
 use crate::web::format::{self, Moment};
 use crate::web::people::Person;
 use crate::web::runs::StatusView;
@@ -22,7 +25,11 @@ const PEOPLE_SHOWN: usize = 4;
 struct ListPage {
     shell: Shell,
     projects: Vec<Row>,
+    running: Vec<Running>,
+    insights: Vec<Insight>,
     summary: String,
+    /// `1 deleted project`, where there is any to bring back.
+    deleted: Option<String>,
 }
 
 /// A project in the list.
@@ -32,12 +39,18 @@ struct Row {
     description: String,
     runs: String,
     running: Option<String>,
-    best: Option<(String, String)>,
+    best: Option<Best>,
     activity: Vec<Bar>,
     people: Vec<Person>,
     more_people: Option<String>,
     everyone: String,
     last: Option<LastRun>,
+}
+
+/// The best value of a project's main result.
+struct Best {
+    name: String,
+    value: String,
 }
 
 /// The latest run of a project.
@@ -46,6 +59,24 @@ struct LastRun {
     experiment: String,
     heading: String,
     status: StatusView,
+    at: Moment,
+}
+
+/// A run that goes on.
+struct Running {
+    href: String,
+    heading: String,
+    place: String,
+    since: String,
+    author: Option<Person>,
+}
+
+/// Something that was learned.
+struct Insight {
+    href: String,
+    place: String,
+    text: String,
+    author: Person,
     at: Moment,
 }
 
@@ -58,37 +89,53 @@ struct Bar {
 
 /// The page; `landing` has the route.
 pub async fn show(app: &AppState, look: Look, account: &Account) -> Result<Response> {
-    let summaries = services::projects::list(app, account).await?;
+    let found = services::projects::overview(app, account).await?;
+    let deleted = services::projects::deleted(app, account).await?.len();
     let now = app.clock.now();
-    let running: i64 = summaries.iter().map(|project| project.running_count).sum();
-    let count = i64::try_from(summaries.len()).unwrap_or_default();
-    let mut summary = format::counted(count, "project", "projects");
+    let running: i64 = found.projects.iter().map(|project| project.running_count).sum();
+    let mut summary = counted(found.projects.len(), "project", "projects");
     if running > 0 {
         summary = format!("{summary}, {} now", format::counted(running, "run is running", "runs are running"));
     }
-    let shell = Shell::new(app, look, Some(account));
-    let projects = summaries.into_iter().map(|project| Row::new(project, now)).collect();
-    Ok(page(&ListPage { shell, projects, summary }))
+    Ok(page(&ListPage {
+        shell: Shell::new(app, look, Some(account)),
+        projects: found.projects.into_iter().map(|project| Row::new(project, now)).collect(),
+        running: found.running.into_iter().map(|run| Running::new(run, now)).collect(),
+        insights: found.insights.iter().map(|insight| Insight::new(insight, now)).collect(),
+        summary,
+        deleted: (deleted > 0).then(|| counted(deleted, "deleted project", "deleted projects")),
+    }))
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format::counted(i64::try_from(count).unwrap_or_default(), one, many)
 }
 
 impl Row {
-    fn new(summary: ProjectSummary, now: time::OffsetDateTime) -> Self {
+    fn new(summary: ProjectSummary, now: OffsetDateTime) -> Self {
         let base = project_url(&summary.project);
         let more = summary.members.len().saturating_sub(PEOPLE_SHOWN);
-        let last = summary.last_run.map(|run| LastRun {
-            href: format!("{base}/runs/{}", run.experiment_id()),
-            experiment: run.experiment_id().to_string(),
-            heading: terminal::clean(run.heading()),
-            status: StatusView::new(run.status),
-            at: Moment::new(run.created_at, now),
+        let last = summary.last_run.map(|run| {
+            let experiment = ExperimentId::new(run.number).to_string();
+            LastRun {
+                href: format!("{base}/runs/{experiment}"),
+                experiment,
+                heading: terminal::clean(&run.heading),
+                status: StatusView::new(run.status),
+                at: Moment::new(run.created_at, now),
+            }
         });
+        let runs = match summary.run_count {
+            COUNTED_MAX.. => format!("{}+ runs", format::count(COUNTED_MAX)),
+            count => format::counted(count, "run", "runs"),
+        };
         Self {
             href: format!("{base}/runs"),
             name: terminal::clean(&summary.project.name),
             description: terminal::clean(&summary.project.description),
-            runs: format::counted(summary.run_count, "run", "runs"),
+            runs,
             running: (summary.running_count > 0).then(|| format!("{} running", format::count(summary.running_count))),
-            best: summary.best.map(|(name, value)| (terminal::clean(&name), format::number(value))),
+            best: summary.best.as_ref().map(Best::new),
             activity: bars(&summary.activity),
             people: summary.members.iter().take(PEOPLE_SHOWN).map(|name| Person::new(name)).collect(),
             more_people: (more > 0).then(|| format!("+{more}")),
@@ -96,6 +143,45 @@ impl Row {
             last,
         }
     }
+}
+
+impl Best {
+    fn new(best: &BestResult) -> Self {
+        Self { name: terminal::clean(&best.name), value: format::number(best.value) }
+    }
+}
+
+impl Running {
+    fn new(PlacedRun { project, run }: PlacedRun, now: OffsetDateTime) -> Self {
+        let (href, place) = place(&project, run.number);
+        Self {
+            href,
+            heading: terminal::clean(&run.heading),
+            place,
+            since: format!("for {}", format::elapsed(run.started_at.unwrap_or(run.created_at), now)),
+            author: run.author.map(|name| Person::new(&name)),
+        }
+    }
+}
+
+impl Insight {
+    fn new(insight: &PlacedInsight, now: OffsetDateTime) -> Self {
+        let (href, place) = place(&insight.project, insight.number);
+        Self {
+            href,
+            place,
+            text: terminal::clean(&insight.text),
+            author: Person::new(&insight.author),
+            at: Moment::new(insight.created_at, now),
+        }
+    }
+}
+
+/// Where a run is, and what that is called: `kws-edge exp048`.
+fn place(project: &Project, number: i32) -> (String, String) {
+    let experiment = ExperimentId::new(number);
+    let href = format!("{}/runs/{experiment}", project_url(project));
+    (href, format!("{} {experiment}", terminal::clean(&project.name)))
 }
 
 /// Bars 3.4 wide every 5 units, on a ground line at 24; the busiest day is 19.8 high, an empty one 1.

@@ -34,7 +34,7 @@ use crate::web::format;
 use crate::web::shell::{Look, ProjectTab, Shell, live_url, may_edit, project_url};
 use crate::web::{page, refused_in_place, terminal, with_status};
 
-pub use self::address::View;
+pub use self::address::{RECORD_COLUMNS, View, result_column};
 
 #[derive(Template)]
 #[template(path = "runs/list.html")]
@@ -172,7 +172,8 @@ async fn list_page(
     parameters: &[(String, String)],
     told: Told,
 ) -> Result<(ListPage, bool)> {
-    let view = View::read(parameters);
+    let usual = services::projects::list_columns(app, member.project.id).await?;
+    let view = View { usual, ..View::read(parameters) };
     let counts = services::runs::counts(app, member.project.id).await?;
     let answer = match query::parse(&view.q) {
         Err(fault) => {

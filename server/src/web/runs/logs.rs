@@ -1,6 +1,10 @@
-//! What a run printed: the start and the end of one of its logs, or a part of it. `log.js` adds what comes later.
+//! What a run printed: the start and the end of one of its logs, a part of it, or what stands around a byte or a text
+//! that is looked for. `log.js` shows any other part without a new page, and adds what comes later.
 
+mod colours;
+pub mod find;
 pub mod lines;
+mod window;
 
 use askama::Template;
 use axum::extract::State;
@@ -9,7 +13,9 @@ use otrace_wire::LogStream;
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use self::lines::{HEAD_BYTES, HEAD_LINES, Lines, TAIL_LINES, WINDOW_BYTES};
+use self::colours::Piece;
+use self::find::Sought;
+use self::window::{HEAD_BYTES, HEAD_LINES, Lines, TAIL_LINES, WINDOW_BYTES};
 use super::{RunHeader, RunTab, open};
 use crate::app::AppState;
 use crate::auth::ProjectReader;
@@ -33,6 +39,9 @@ struct LogsPage {
     raw_url: Option<String>,
     log: Shown,
     size: String,
+    /// The name of the shown log in the address, as the fields of a form.
+    fields: Vec<(String, String)>,
+    sought: Sought,
     is_over: bool,
 }
 
@@ -47,23 +56,31 @@ struct Stream {
 /// What is shown of a log.
 #[derive(Default)]
 struct Shown {
-    /// Where further lines are asked for.
+    /// Where further lines are asked for, and texts are looked for.
     lines_url: String,
+    find_url: String,
+    /// Where a line is linked to: followed by its byte.
+    line_url: String,
+    /// How long it is, in bytes.
+    bytes: i64,
+    /// The byte at which the first lines end.
+    first_end: i64,
     /// Its first lines, where others are left out after them.
     first_lines: Vec<Line>,
     gap: Option<Gap>,
     lines: Vec<Line>,
     /// The byte at which `lines` begin.
     start: i64,
+    /// The byte at which they end, and what follows if it is not shown.
+    end: i64,
+    later: Option<Gap>,
     /// The byte from which on there is more to come; `None` where the end is not shown.
     next: Option<i64>,
-    /// How many whole lines there are up to `next`, where that is known.
-    count: Option<usize>,
     /// Where the end is shown, if it is not.
     end_url: Option<String>,
 }
 
-/// What is left out between the first lines and the others.
+/// What is left out between two parts.
 struct Gap {
     size: String,
     /// The byte at which it begins.
@@ -77,14 +94,19 @@ struct Gap {
 struct Line {
     /// Its number, where the log is known from its start.
     number: Option<usize>,
+    /// The byte at which it begins.
+    at: i64,
     text: String,
+    /// The same in its colours; nothing where it has none.
+    pieces: Vec<Piece>,
     /// `err`, `wrn`, `sys` or nothing.
     class: &'static str,
     /// Whether its end has not come yet.
     is_open: bool,
 }
 
-/// `?log=1&wrap=1`, `?log=stdout`, `?log=log&path=train.log&before=4096`. What can't be read is not asked for.
+/// `?log=1&wrap=1`, `?log=stdout&at=4096`, `?log=log&path=train.log&before=4096`, `?q=loss&from=4096`. What can't be
+/// read is not asked for.
 #[derive(Deserialize)]
 pub struct Choice {
     #[serde(default)]
@@ -95,6 +117,12 @@ pub struct Choice {
     wrap: String,
     #[serde(default)]
     before: String,
+    #[serde(default)]
+    at: String,
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    from: String,
 }
 
 /// `GET /projects/{slug}/runs/{run}/logs`
@@ -112,11 +140,23 @@ pub async fn show(
     let current = asked(&logs, &choice.log, &choice.path).or_else(|| first(&logs));
     let address =
         |log: &RunLog, wrap: bool| format!("{}/logs?{}{}", head.base, query(log), if wrap { "&wrap=1" } else { "" });
+    let mut sought = Sought::default();
     let shown = match current.and_then(|index| logs.get(index)) {
         Some(log) => {
             let here = address(log, wrap);
-            let shown = Shown::load(&app, (project_id, run_id), log, choice.before.parse().ok(), &here).await?;
-            Shown { lines_url: format!("{}/logs/lines?{}", head.base, query(log)), ..shown }
+            sought = Sought::look(&app, (project_id, run_id), log, &choice.q, choice.from.parse().ok(), &here).await?;
+            let at = sought.found.or_else(|| choice.at.parse().ok());
+            let shown = match at {
+                Some(at) => Shown::around(&app, (project_id, run_id), log, at, &here).await?,
+                None => Shown::load(&app, (project_id, run_id), log, choice.before.parse().ok(), &here).await?,
+            };
+            Shown {
+                lines_url: format!("{}/logs/lines?{}", head.base, query(log)),
+                find_url: format!("{}/logs/find?{}", head.base, query(log)),
+                line_url: format!("{here}&at="),
+                bytes: log.log.size_bytes,
+                ..shown
+            }
         }
         None => Shown::default(),
     };
@@ -128,6 +168,8 @@ pub async fn show(
         raw_url: current_log
             .filter(|log| log.is_whole)
             .map(|log| format!("{}/logs/{}/raw", head.base, log.log.position)),
+        fields: current_log.map(|log| fields(log, wrap)).unwrap_or_default(),
+        sought,
         wrap,
         log: shown,
         size: format::size(current_log.map_or(0, |log| log.log.size_bytes)),
@@ -148,6 +190,13 @@ fn query(log: &RunLog) -> String {
         query.append_pair("path", path);
     }
     query.finish()
+}
+
+/// The same for a form.
+fn fields(log: &RunLog, wrap: bool) -> Vec<(String, String)> {
+    let query = query(log);
+    let named = form_urlencoded::parse(query.as_bytes()).into_owned();
+    named.chain(wrap.then(|| ("wrap".to_owned(), "1".to_owned()))).collect()
 }
 
 /// The place of the log that is named so.
@@ -193,10 +242,13 @@ impl Shown {
         let mut tail = Lines::read(&bytes, from, from == 0);
         let left_out = tail.keep_last(TAIL_LINES);
         let is_known_from_start = from == 0;
+        // A line that grows is not counted among those that are here.
+        let end = if to == size && !log.is_whole { tail.next } else { to };
         let mut shown = Self {
             start: tail.start,
+            end,
+            later: Gap::after(end, if to == size { end } else { size }, here),
             next: (to == size && !log.is_whole).then_some(tail.next),
-            count: (is_known_from_start && to == size).then_some(left_out + tail.whole_lines()),
             end_url: (to < size).then(|| here.to_owned()),
             ..Self::default()
         };
@@ -205,6 +257,7 @@ impl Shown {
             let mut first = Lines::read(&bytes, 0, true);
             first.leave_open_line_out();
             first.keep_first(HEAD_LINES);
+            shown.first_end = first.next;
             shown.gap = Gap::between(first.next, tail.start, here);
             shown.first_lines = first.into_shown(Some(1));
         }
@@ -215,9 +268,35 @@ impl Shown {
         }
         Ok(shown)
     }
+
+    /// What stands around a byte.
+    async fn around(app: &AppState, ids: (ProjectId, RunId), log: &RunLog, at: i64, here: &str) -> Result<Self> {
+        let size = log.log.size_bytes;
+        let found = lines::around(app, ids, log, at).await?;
+        let mut shown = Self {
+            start: found.start,
+            end: found.next,
+            gap: Gap::between(0, found.start, here),
+            later: Gap::after(found.next, if found.is_end { found.next } else { size }, here),
+            next: (found.is_end && !log.is_whole).then_some(found.next),
+            end_url: (!found.is_end).then(|| here.to_owned()),
+            lines: found.lines,
+            ..Self::default()
+        };
+        if log.is_whole {
+            shown.lines.iter_mut().for_each(|line| line.is_open = false);
+        }
+        Ok(shown)
+    }
 }
 
 impl Gap {
+    /// What follows a part up to the end.
+    fn after(start: i64, end: i64, here: &str) -> Option<Self> {
+        let gap = Self::between(start, end, here)?;
+        Some(Self { href: format!("{here}&at={start}"), ..gap })
+    }
+
     fn between(start: i64, end: i64, here: &str) -> Option<Self> {
         (start < end).then(|| Self {
             size: format::size(end - start),

@@ -1,11 +1,15 @@
-//! The series of a run, a chart each.
+//! The series of a run, a chart each. Drawn here, as SVG; `charts.js` draws them anew, so that one can zoom into them.
 
 mod drawing;
+pub mod points;
+
+use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
+use time::OffsetDateTime;
 use url::form_urlencoded;
 
 use super::{RunHeader, RunTab, open};
@@ -33,12 +37,18 @@ const POINTS: usize = 500;
 struct MetricsPage {
     shell: Shell,
     head: RunHeader,
-    charts: Vec<ChartView>,
+    groups: Vec<Group>,
     /// What the names of the shown series hold.
     filter: String,
-    by_time: bool,
-    step_url: String,
-    time_url: String,
+    /// What the charts are drawn over, in the address.
+    x: &'static str,
+    axes: Vec<AxisLink>,
+    smoothing: String,
+    is_log: bool,
+    /// Changes when charts come or go.
+    charts_key: String,
+    /// When the run began, in seconds since 1970.
+    start: Option<f64>,
     /// `25 to 48 of 120 series`, where they do not fit on a page.
     shown: Option<String>,
     previous_url: Option<String>,
@@ -47,10 +57,66 @@ struct MetricsPage {
     is_over: bool,
 }
 
+/// What charts are drawn over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum X {
+    Step,
+    /// The time of day.
+    Clock,
+    /// The time since the run began.
+    Since,
+}
+
+impl X {
+    const ALL: [Self; 3] = [Self::Step, Self::Clock, Self::Since];
+
+    /// By its name in the address; whatever else it is, it is the step.
+    fn named(name: &str) -> Self {
+        Self::ALL.into_iter().find(|x| x.name() == name).unwrap_or(Self::Step)
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Step => "step",
+            Self::Clock => "time",
+            Self::Since => "relative",
+        }
+    }
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Step => "Step",
+            Self::Clock => "Time",
+            Self::Since => "Relative",
+        }
+    }
+
+    const fn is_time(self) -> bool {
+        !matches!(self, Self::Step)
+    }
+}
+
+/// A way to draw the charts over something else.
+struct AxisLink {
+    href: String,
+    name: &'static str,
+    label: &'static str,
+    is_current: bool,
+}
+
+/// Series whose names begin alike, up to a slash.
+struct Group {
+    /// Empty where names have no slash.
+    name: String,
+    charts: Vec<ChartView>,
+}
+
 /// A series, drawn.
 struct ChartView {
+    /// The name by which it is asked for.
+    series: String,
     name: String,
-    /// `lower is better`, where the name says so.
+    /// `lower is better`, where the name or the project says so.
     better: Option<&'static str>,
     /// What a reader who does not see it is told.
     label: String,
@@ -63,7 +129,7 @@ struct ChartView {
     left_out: Option<String>,
 }
 
-/// `?q=val&x=time&page=2`
+/// `?q=val&x=time&page=2`; the script keeps the rest there: `&smoothing=0.6&log=1`.
 #[derive(Deserialize)]
 pub struct Choice {
     #[serde(default)]
@@ -72,20 +138,30 @@ pub struct Choice {
     x: String,
     #[serde(default)]
     page: String,
+    #[serde(default)]
+    smoothing: String,
+    #[serde(default)]
+    log: String,
 }
 
 impl Choice {
-    fn by_time(&self) -> bool {
-        self.x == "time"
+    /// How much of the past a smoothed line remembers: from 0, which is nothing, to 0.99.
+    fn smoothing(&self) -> f64 {
+        self.smoothing.parse::<f64>().ok().filter(|part| part.is_finite()).unwrap_or_default().clamp(0.0, 0.99)
     }
 
-    fn url(&self, base: &str, by_time: bool, page: usize) -> String {
+    fn url(&self, base: &str, x: X, page: usize) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         if !self.q.is_empty() {
             query.append_pair("q", &self.q);
         }
-        if by_time {
-            query.append_pair("x", "time");
+        if x != X::Step {
+            query.append_pair("x", x.name());
+        }
+        for (name, value) in [("smoothing", &self.smoothing), ("log", &self.log)] {
+            if !value.is_empty() {
+                query.append_pair(name, value);
+            }
         }
         if page > 1 {
             query.append_pair("page", &page.to_string());
@@ -112,18 +188,32 @@ pub async fn show(
     let first = (page_number - 1) * CHARTS;
     let on_page: Vec<String> = names.iter().skip(first).take(CHARTS).cloned().collect();
     let charts = services::series::charts(&app, project_id, run, &on_page, POINTS).await?;
-    let by_time = choice.by_time();
+    let x = X::named(&choice.x);
+    let start = view.full.run.started_at.map(|start| (start - OffsetDateTime::UNIX_EPOCH).as_seconds_f64());
     let shown = (pages > 1).then(|| {
         let (last, all) = (format::count(count(first + on_page.len())), format::count(count(names.len())));
         format!("{} to {last} of {all} series", format::count(count(first + 1)))
     });
-    let beside = |number: usize| (1..=pages).contains(&number).then(|| choice.url(&head.base, by_time, number));
+    let beside = |number: usize| (1..=pages).contains(&number).then(|| choice.url(&head.base, x, number));
+    let axis = |other: X| AxisLink {
+        href: choice.url(&head.base, other, page_number),
+        name: other.name(),
+        label: other.label(),
+        is_current: other == x,
+    };
+    let directions = services::projects::directions(&app, member.project.id).await?;
+    let view_of = |chart| ChartView::new(chart, directions.of(&chart.series.name), x, start);
+    let charts: Vec<ChartView> = charts.iter().map(view_of).collect();
+    let drawn = charts.iter().filter(|chart| chart.is_drawn).count();
     Ok(page(&MetricsPage {
-        charts: charts.iter().map(|chart| ChartView::new(chart, by_time)).collect(),
+        charts_key: format!("{}/metrics {} {drawn}", head.base, all.len()),
+        groups: grouped(charts),
         filter: choice.q.clone(),
-        by_time,
-        step_url: choice.url(&head.base, false, page_number),
-        time_url: choice.url(&head.base, true, page_number),
+        x: x.name(),
+        axes: X::ALL.map(axis).into(),
+        smoothing: choice.smoothing().to_string(),
+        is_log: choice.log == "1",
+        start,
         shown,
         previous_url: beside(page_number - 1),
         next_url: beside(page_number + 1),
@@ -134,6 +224,16 @@ pub async fn show(
     }))
 }
 
+/// Charts by what their names begin with; those without a slash first.
+fn grouped(charts: Vec<ChartView>) -> Vec<Group> {
+    let mut groups = BTreeMap::<String, Vec<ChartView>>::new();
+    for chart in charts {
+        let name = chart.name.split_once('/').map_or("", |(group, _)| group).to_owned();
+        groups.entry(name).or_default().push(chart);
+    }
+    groups.into_iter().map(|(name, charts)| Group { name, charts }).collect()
+}
+
 /// The names that hold a text, whatever its case.
 fn matching(all: &[Series], text: &str) -> Vec<String> {
     let text = text.trim().to_lowercase();
@@ -142,23 +242,24 @@ fn matching(all: &[Series], text: &str) -> Vec<String> {
 }
 
 impl ChartView {
-    fn new(chart: &Chart, by_time: bool) -> Self {
+    fn new(chart: &Chart, direction: Direction, x: X, start: Option<f64>) -> Self {
         let stats = &chart.series.stats;
         let name = terminal::clean(&chart.series.name);
-        let drawing = Drawing::new(&chart.samples, by_time);
+        let drawing = Drawing::new(&chart.samples, x, start);
         let last = format::number(stats.last_value.unwrap_or(f64::NAN));
         let facts = facts(stats);
-        let over = if by_time { "time" } else { "step" };
+        let over = if x.is_time() { "time" } else { "step" };
         Self {
-            better: match Direction::of(&chart.series.name) {
+            series: chart.series.name.clone(),
+            better: match direction {
                 Direction::Lower => Some("lower is better"),
-                // That is what is guessed of all others, learning rates and counters among them.
+                // That is what is guessed of all that nobody spoke of, learning rates and counters among them.
                 Direction::Higher => None,
             },
             label: format!("{name} by {over}: {facts}, last {last}"),
             is_drawn: drawing.is_some(),
             drawing: drawing.unwrap_or_default(),
-            left_out: left_out(chart, by_time),
+            left_out: left_out(chart, x),
             name,
             last,
             facts,
@@ -177,13 +278,13 @@ fn facts(stats: &Stats) -> String {
 }
 
 /// What the line leaves out, in words.
-fn left_out(chart: &Chart, by_time: bool) -> Option<String> {
+fn left_out(chart: &Chart, x: X) -> Option<String> {
     let odd = match chart.series.stats.not_finite {
         0 => None,
         1 => Some("1 value is NaN or infinite, and a gap in the line.".to_owned()),
         many => Some(format!("{} values are NaN or infinite, and gaps in the line.", format::count(many))),
     };
-    let timeless = by_time && chart.samples.iter().any(|sample| sample.known_time().is_none());
+    let timeless = x.is_time() && chart.samples.iter().any(|sample| sample.known_time().is_none());
     let timeless = timeless.then(|| "Points of which no time is known are left out.".to_owned());
     let sentences: Vec<String> = [odd, timeless].into_iter().flatten().collect();
     (!sentences.is_empty()).then(|| sentences.join(" "))
@@ -210,31 +311,56 @@ mod tests {
 
     #[test]
     fn a_chart_says_in_words_what_it_shows() {
-        let view = ChartView::new(&chart(&[2.0, f64::NAN, 0.5, f64::INFINITY]), false);
+        let view = ChartView::new(&chart(&[2.0, f64::NAN, 0.5, f64::INFINITY]), Direction::Lower, X::Step, None);
         assert_eq!(view.label, "val/loss by step: 4 points, lowest 0.5, highest 2, last Infinity");
         assert_eq!(view.left_out.unwrap(), "2 values are NaN or infinite, and gaps in the line.");
         assert_eq!(view.better, Some("lower is better"));
         assert!(view.is_drawn);
-        assert_eq!(ChartView::new(&chart(&[1.0]), false).left_out, None);
+        assert_eq!(ChartView::new(&chart(&[1.0]), Direction::Higher, X::Step, None).left_out, None);
     }
 
     #[test]
     fn what_can_not_be_drawn_is_told() {
-        let view = ChartView::new(&chart(&[f64::NAN]), false);
+        let view = ChartView::new(&chart(&[f64::NAN]), Direction::Higher, X::Step, None);
         assert!(!view.is_drawn);
         assert_eq!((view.last.as_str(), view.facts.as_str()), ("NaN", "1 point"));
-        let view = ChartView::new(&chart(&[1.0, 2.0]), true);
+        let view = ChartView::new(&chart(&[1.0, 2.0]), Direction::Higher, X::Clock, None);
         assert!(!view.is_drawn);
         assert_eq!(view.left_out.unwrap(), "Points of which no time is known are left out.");
     }
 
+    fn choice(fields: [&str; 5]) -> Choice {
+        let [q, x, page, smoothing, log] = fields.map(str::to_owned);
+        Choice { q, x, page, smoothing, log }
+    }
+
     #[test]
     fn addresses_keep_what_was_chosen() {
-        let choice = Choice { q: "a&b".to_owned(), x: "time".to_owned(), page: "3".to_owned() };
-        assert_eq!(choice.url("/runs/exp001", true, 1), "/runs/exp001/metrics?q=a%26b&x=time");
-        let choice = Choice { q: String::new(), x: String::new(), page: String::new() };
-        assert_eq!(choice.url("/runs/exp001", false, 2), "/runs/exp001/metrics?page=2");
-        assert_eq!(choice.url("/runs/exp001", false, 1), "/runs/exp001/metrics");
+        let chosen = choice(["a&b", "time", "3", "0.6", "1"]);
+        let url = chosen.url("/runs/exp001", X::Clock, 1);
+        assert_eq!(url, "/runs/exp001/metrics?q=a%26b&x=time&smoothing=0.6&log=1");
+        let nothing = choice([""; 5]);
+        assert_eq!(nothing.url("/runs/exp001", X::Step, 2), "/runs/exp001/metrics?page=2");
+        assert_eq!(nothing.url("/runs/exp001", X::Step, 1), "/runs/exp001/metrics");
+        assert_eq!(nothing.url("/runs/exp001", X::Since, 1), "/runs/exp001/metrics?x=relative");
+    }
+
+    #[test]
+    fn smoothing_stays_within_reason() {
+        let smoothing = |text: &str| choice(["", "", "", text, ""]).smoothing().to_string();
+        assert_eq!(["", "0.6", "7", "-1", "NaN", "<b>"].map(smoothing), ["0", "0.6", "0.99", "0", "0", "0"]);
+    }
+
+    #[test]
+    fn series_are_grouped_by_what_their_names_begin_with() {
+        let named = |name: &str| {
+            let mut chart = chart(&[1.0]);
+            chart.series.name = name.to_owned();
+            ChartView::new(&chart, Direction::Higher, X::Step, None)
+        };
+        let groups = grouped(["a", "train/loss", "val/acc", "val/loss", "z"].map(named).into());
+        let told: Vec<(&str, usize)> = groups.iter().map(|group| (group.name.as_str(), group.charts.len())).collect();
+        assert_eq!(told, [("", 2), ("train", 1), ("val", 2)]);
     }
 
     #[test]

@@ -171,7 +171,7 @@ struct SignedOutPage {
 /// lost nothing. The server keeps nothing of it, and reads no more than of any other form.
 async fn signed_out(app: &AppState, look: Look, action: String, request: Request) -> Result<Response> {
     let told = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if told.is_some_and(|length| length > FORM_MAX_BYTES) {
+    if told.is_none_or(|length| length > FORM_MAX_BYTES) {
         return Err(AppError::SignedOut("Sign in first.".into()));
     }
     let Form(form) = Form::<NoteForm>::from_request(request, app).await?;

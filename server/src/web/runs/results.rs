@@ -45,7 +45,7 @@ pub(super) fn rows(results: &[RunResult], around: &Surroundings) -> Vec<ResultRo
 
 impl ResultRow {
     fn new(result: &RunResult, before: Option<&RunResult>, around: &Surroundings) -> Self {
-        let direction = Direction::of(&result.name);
+        let direction = around.directions.of(&result.name);
         let is_lower_better = direction == Direction::Lower;
         let standing = result.number.and_then(|_| around.standings.get(&result.name));
         let mut source = terminal::clean(result.source_path.as_deref().unwrap_or_default());

@@ -51,6 +51,7 @@ pub const API: &[(&str, &str, [u16; 7])] = &[
     ("POST",   "/v1/device/code",                   [200, 200, 200, 200, 200, 200, 200]),
     ("POST",   "/v1/device/token",                  [404, 404, 404, 404, 404, 404, 404]),
     ("POST",   "/v1/keys/revoke",                   [200, 200, 200, 200, 200, 200, 200]),
+    ("GET",    "/v1/openapi.json",                  [200, 200, 200, 200, 200, 200, 200]),
     ("GET",    "/v1/{*unknown}",                    [404, 404, 404, 404, 404, 404, 404]),
 ];
 
@@ -77,6 +78,9 @@ pub const PAGES: &[(&str, &str, [u16; 6])] = &[
     ("POST", "/invitations/{token}/account",        [303, 303, 303, 303, 303, 303]),
     ("GET",  "/download/{ticket}",                  [200, 200, 200, 200, 200, 200]),
     ("POST", "/theme",                              [303, 303, 303, 303, 303, 303]),
+    ("GET",  "/docs",                               [200, 200, 200, 200, 200, 200]),
+    ("GET",  "/docs/api-reference",                 [200, 200, 200, 200, 200, 200]),
+    ("GET",  "/docs/{page}",                        [200, 200, 200, 200, 200, 200]),
     ("GET",  "/static/{*path}",                     [200, 200, 200, 200, 200, 200]),
     ("GET",  "/dashboard",                          [303, 303, 303, 303, 303, 303]),
     ("GET",  "/projects",                           [303, 303, 303, 303, 303, 303]),
@@ -99,6 +103,8 @@ pub const PAGES: &[(&str, &str, [u16; 6])] = &[
     ("POST", "/invitations/{token}",                [401, 303, 303, 303, 303, 303]),
     ("POST", "/projects",                           [401, 200, 200, 200, 200, 200]),
     ("GET",  "/projects/new",                       [303, 200, 200, 200, 200, 200]),
+    ("GET",  "/search",                             [303, 200, 200, 200, 200, 200]),
+    ("GET",  "/search/hits",                        [303, 200, 200, 200, 200, 200]),
     ("GET",  "/projects/current",                   [303, 303, 303, 303, 303, 303]),
     ("GET",  "/projects/current/{*rest}",           [303, 303, 303, 303, 303, 303]),
     // Of the server: to all but its admins it is not there.
@@ -119,6 +125,15 @@ pub const PAGES: &[(&str, &str, [u16; 6])] = &[
     // Of a project: to strangers it is not there, and an admin is one until they let themselves in.
     ("GET",  "/projects/{slug}",                    [303, 404, 303, 303, 303, 404]),
     ("GET",  "/projects/{slug}/connect",            [303, 404, 200, 200, 200, 404]),
+    ("GET",  "/projects/{slug}/settings",           [303, 404, 403, 403, 200, 404]),
+    ("POST", "/projects/{slug}/settings",           [401, 404, 403, 403, 303, 404]),
+    ("POST", "/projects/{slug}/settings/columns",   [401, 404, 403, 403, 303, 404]),
+    ("POST", "/projects/{slug}/settings/directions", [401, 404, 403, 403, 303, 404]),
+    // With another name than the project's.
+    ("POST", "/projects/{slug}/delete",             [401, 404, 403, 403, 422, 404]),
+    // It is not deleted.
+    ("POST", "/projects/{slug}/restore",            [401, 404, 404, 404, 404, 404]),
+    ("GET",  "/projects/{slug}/workspaces",         [303, 404, 200, 200, 200, 404]),
     ("GET",  "/projects/{slug}/keys",               [303, 404, 200, 200, 200, 404]),
     ("POST", "/projects/{slug}/keys",               [401, 404, 403, 200, 200, 404]),
     ("POST", "/projects/{slug}/keys/{key}/rotate",  [401, 404, 403, 200, 200, 404]),
@@ -150,8 +165,11 @@ pub const PAGES: &[(&str, &str, [u16; 6])] = &[
     ("POST", "/projects/{slug}/views/{view}/delete", [401, 404, 404, 404, 404, 404]),
     ("GET",  "/projects/{slug}/runs/{run}",         [303, 404, 200, 200, 200, 404]),
     ("GET",  "/projects/{slug}/runs/{run}/metrics", [303, 404, 200, 200, 200, 404]),
+    // The series that it names is not there.
+    ("GET",  "/projects/{slug}/runs/{run}/metrics/points",           [303, 404, 404, 404, 404, 404]),
     ("GET",  "/projects/{slug}/runs/{run}/logs",    [303, 404, 200, 200, 200, 404]),
     ("GET",  "/projects/{slug}/runs/{run}/logs/lines",               [303, 404, 200, 200, 200, 404]),
+    ("GET",  "/projects/{slug}/runs/{run}/logs/find",                [303, 404, 200, 200, 200, 404]),
     ("GET",  "/projects/{slug}/runs/{run}/logs/{position}/raw",      [303, 404, 200, 200, 200, 404]),
     ("GET",  "/projects/{slug}/runs/{run}/artifacts",                [303, 404, 200, 200, 200, 404]),
     ("GET",  "/projects/{slug}/runs/{run}/artifacts/{artifact}",     [303, 404, 200, 200, 200, 404]),
@@ -188,8 +206,10 @@ pub const READ_WITH_A_PASS: &[&str] = &[
     "/projects/{slug}/runs/words",
     "/projects/{slug}/runs/{run}",
     "/projects/{slug}/runs/{run}/metrics",
+    "/projects/{slug}/runs/{run}/metrics/points",
     "/projects/{slug}/runs/{run}/logs",
     "/projects/{slug}/runs/{run}/logs/lines",
+    "/projects/{slug}/runs/{run}/logs/find",
     "/projects/{slug}/runs/{run}/logs/{position}/raw",
     "/projects/{slug}/runs/{run}/artifacts",
     "/projects/{slug}/runs/{run}/artifacts.zip",

@@ -98,6 +98,7 @@ impl World {
             .replace("{*unknown}", "nothing/here")
             .replace("{*path}", "trace.css")
             .replace("{*rest}", "runs")
+            .replace("{page}", "api")
             .replace("{*name}", "loss");
         path =
             path.replace("{sha256}", &hex(b"content")).replace("{run}", &run.id).replace("{artifact}", &run.artifact);
@@ -331,6 +332,10 @@ pub fn body_of(method: &str, path: &str) -> Option<String> {
         ("POST", "/v1/contents/lacking" | "/v1/contents/arrived") => json!({"contents": []}),
         ("POST", "/v1/contents") => return form(""),
         ("POST", "/projects") => return form("name=New&description="),
+        ("POST", "/projects/{slug}/settings") => return form("name=Mine&description="),
+        ("POST", "/projects/{slug}/settings/columns") => return form("col=tags"),
+        ("POST", "/projects/{slug}/settings/directions") => return form("name=loss&better=lower"),
+        ("POST", "/projects/{slug}/delete") => return form("name=another"),
         ("POST", "/projects/{slug}/keys") => return form("name=laptop&scope=write&days=90"),
         ("POST", "/projects/{slug}/members/{account}/role") => return form("role=editor"),
         ("POST", "/projects/{slug}/invitations") => return form("email=&role=viewer&days=7"),

@@ -51,7 +51,11 @@ async fn take_pictures(browser: &Browser, page: &Page, folder: &Path) {
     for view in VIEWS {
         browser.look_as(view).await;
         browser.wait_for("the fonts", FONTS_ARE_THERE, &[]).await;
-        let images = "return [...document.images].every((image) => image.complete)";
+        // Those further down would only be fetched when somebody scrolls there.
+        let images = "return [...document.images].every((image) => {
+            image.loading = 'eager';
+            return image.complete;
+        })";
         browser.wait_for("the images", images, &[]).await;
         let View { width, height, dark } = view;
         let length: u32 = browser.script("return document.documentElement.scrollHeight", Vec::new()).await;

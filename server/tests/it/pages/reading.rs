@@ -155,7 +155,7 @@ async fn a_text_that_a_terminal_would_act_on_shows_what_it_would_print() {
     let run = page(&app, &project, "runs/exp001").await;
     expect_all(&run, &["red plain &#60;U+202E&#62;turned"]);
     let logs = page(&app, &project, "runs/exp001/logs").await;
-    expect_all(&logs, &["<span>100 %</span>", "<span>done</span>"]);
+    expect_all(&logs, &["<span>100 %</span>", "<span class=\"t-bold\">done</span>"]);
     for page in [run, logs] {
         assert!(!page.contains(['\u{1b}', '\u{7}', '\u{202e}', '\r']), "{page}");
     }

@@ -52,7 +52,7 @@ async fn series_are_found_by_name_and_come_a_page_at_a_time() {
     let (app, project) = running().await;
     let points: Vec<Value> = (0..60).map(|number| json!({"name": format!("s{number:02}"), "value": number})).collect();
     send(&app, &project, "metrics", 0, &points).await;
-    let charts = |page: &str| page.matches("<figure class=\"chart\">").count();
+    let charts = |page: &str| page.matches("<figure class=\"chart\"").count();
     let first = page(&app, &project, "/metrics").await;
     assert!(charts(&first) == 24 && first.contains("1 to 24 of 60 series") && first.contains("metrics?page=2"));
     let last = page(&app, &project, "/metrics?page=3").await;
@@ -86,4 +86,40 @@ async fn members_see_the_charts_and_strangers_do_not() {
     app.join(&project, "viewer@example.org", Role::Viewer).await;
     app.get(&viewer, &path).await.expect(200);
     app.get(&stranger, &path).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_chart_asks_for_its_points_and_for_more_of_a_part() {
+    let (app, project) = running().await;
+    let mut points = counted("val/loss", 0, 40_000);
+    points[20_500]["value"] = json!("-Infinity");
+    for (place, part) in points.chunks(10_000).enumerate() {
+        send(&app, &project, "metrics", place * 10_000, part).await;
+    }
+    let ask = async |query: &str| -> Value {
+        let path = format!("/projects/{}/runs/exp001/metrics/points?name=val%2Floss{query}", project.slug);
+        app.get(&project.cookie, &path).await.expect(200).json()
+    };
+    let places = |answer: &Value| -> Vec<f64> {
+        answer["x"].as_array().unwrap().iter().map(|place| place.as_f64().unwrap()).collect()
+    };
+    let all = ask("&points=100").await;
+    assert!(places(&all).len() <= 100 && places(&all).last() == Some(&39_999.0), "{all}");
+    assert_eq!(all["facts"].as_str().unwrap().replace('\u{a0}', " ").split(',').next(), Some("40 000 points"));
+
+    // Every point of the part, and the two beside it.
+    let part = ask("&from=20498.5&to=20501").await;
+    assert_eq!(places(&part), [20_498.0, 20_499.0, 20_500.0, 20_501.0, 20_502.0]);
+    assert_eq!((&part["odd"], &part["y"][2]), (&json!([[2, "-Infinity"]]), &Value::Null));
+    // Whoever has most of it asks for the end.
+    let end = ask("&from=39998").await;
+    assert!(places(&end).ends_with(&[39_998.0, 39_999.0]) && places(&end).len() <= 3, "{end}");
+    // A wide part is drawn from summaries, and what can't be read is not asked for.
+    let wide = ask("&from=10&to=39990&points=200").await;
+    assert!((60..=200).contains(&places(&wide).len()), "{wide}");
+    assert_eq!(places(&ask("&from=x&to=NaN&points=100").await), places(&all));
+    for missing in ["", "?name=", "?name=other", "?name=a%00b"] {
+        let path = format!("/projects/{}/runs/exp001/metrics/points{missing}", project.slug);
+        app.get(&project.cookie, &path).await.expect(404);
+    }
 }

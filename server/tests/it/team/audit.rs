@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::{ADMIN, EDITOR, OWNER, STRANGER, Team, VIEWER, person};
+use super::{ADMIN, EDITOR, OWNER, STRANGER, Team, VIEWER, person, project_of};
 
 /// Who takes part besides the team: each is there for one act.
 const LEAVER: &str = "leaver@example.org";
@@ -66,6 +66,7 @@ impl World {
             cookies.insert(email, team.app.session(email).await);
         }
         let mut acts = in_project(&team).await;
+        acts.splice(0..0, to_projects(&team).await);
         acts.extend(on_server(&team).await);
         Self { team, cookies, acts }
     }
@@ -173,6 +174,25 @@ async fn in_project(team: &Team) -> Vec<Act> {
         one(Call::Get(OWNER, path("audit.json")), Action::AuditExported),
         Act(Call::Form(ADMIN, enter, vec![("role", "viewer")]), entered),
         one(form(&format!("members/{viewer}/transfer"), vec![]), Action::OwnershipTransferred),
+    ]
+}
+
+/// What owners do to their projects, of which one is gone and one is about to go.
+async fn to_projects(team: &Team) -> Vec<Act> {
+    for name in ["going", "gone"] {
+        project_of(&team.app, OWNER, name).await;
+    }
+    let app = &team.app.app;
+    let sql = "UPDATE projects SET deleted_at = $1 WHERE slug = 'gone'";
+    sqlx::query(sql).bind(app.clock.now()).execute(&app.pool).await.unwrap();
+    let name = vec![("name", "wake-word"), ("description", "")];
+    let settled = Call::Form(OWNER, team.path("settings"), name);
+    let deleted = Call::Form(OWNER, "/projects/going/delete".to_owned(), vec![("name", "going")]);
+    let restored = Call::Form(OWNER, "/projects/gone/restore".to_owned(), vec![]);
+    vec![
+        Act(settled, vec![("project", Action::ProjectChanged)]),
+        Act(deleted, vec![("another", Action::ProjectDeleted)]),
+        Act(restored, vec![("another", Action::ProjectRestored)]),
     ]
 }
 

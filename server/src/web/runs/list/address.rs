@@ -9,7 +9,7 @@ use crate::domain::query::{Clause, Expr, Place, Query, Sort};
 use crate::services::runs::Window;
 
 /// Columns that are no results, in their order, and what they are called.
-pub(super) const RECORD_COLUMNS: [(&str, &str); 5] =
+pub const RECORD_COLUMNS: [(&str, &str); 5] =
     [("tags", "Tags"), ("author", "By"), ("commit", "Commit"), ("duration", "Duration"), ("created", "Started")];
 /// So many columns of results are shown at most.
 const RESULTS_MAX: usize = 12;
@@ -54,6 +54,8 @@ pub struct View {
     pub sort: Sort,
     /// The columns that were chosen; none: the usual ones.
     pub columns: Vec<String>,
+    /// The usual ones, as the project's owners have settled; none: those of most runs. No part of the address.
+    pub usual: Vec<String>,
     /// By what rows stand together.
     pub group: Option<Group>,
 }
@@ -87,6 +89,7 @@ impl View {
             q,
             sort: value("sort").and_then(|sort| sort.parse().ok()).unwrap_or_default(),
             columns,
+            usual: Vec::new(),
             group: Group::ALL.into_iter().map(|(by, _)| by).find(|by| Some(by.as_str()) == group),
         }
     }
@@ -146,21 +149,28 @@ impl View {
         Self { sort, ..self.clone() }
     }
 
+    /// The columns that were chosen, else the usual ones.
+    fn shown_columns(&self) -> &[String] {
+        if self.columns.is_empty() { &self.usual } else { &self.columns }
+    }
+
     /// The names of the results that were chosen; `None`: no column was chosen.
     pub(super) fn results(&self) -> Option<Vec<String>> {
-        let results = self.columns.iter().filter_map(|column| column.strip_prefix(METRIC));
-        (!self.columns.is_empty()).then(|| results.map(str::to_owned).collect())
+        let columns = self.shown_columns();
+        let results = columns.iter().filter_map(|column| column.strip_prefix(METRIC));
+        (!columns.is_empty()).then(|| results.map(str::to_owned).collect())
     }
 
     /// The columns that are shown and are no results.
     pub(super) fn record_columns(&self) -> Vec<&'static str> {
-        let is_shown = |name: &str| self.columns.is_empty() || self.columns.iter().any(|column| column == name);
+        let columns = self.shown_columns();
+        let is_shown = |name: &str| columns.is_empty() || columns.iter().any(|column| column == name);
         RECORD_COLUMNS.into_iter().map(|(name, _)| name).filter(|name| is_shown(name)).collect()
     }
 }
 
 /// A result's name as a column.
-pub(super) fn result_column(name: &str) -> String {
+pub fn result_column(name: &str) -> String {
     format!("{METRIC}{name}")
 }
 

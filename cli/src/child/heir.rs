@@ -1,0 +1,158 @@
+//! Who takes over when `otrace` is killed: else the command would die of its next print, as nobody would read it.
+//!
+//! A process of its own, in a session of its own, holds the command's streams too. It reads nothing from them while
+//! we live. When we are gone it reads on, and what comes is added to the logs, for `otrace sync` to send.
+
+use std::env;
+use std::fs::{File, TryLockError};
+use std::io::{self, PipeWriter, Read, Write as _};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::unistd::{dup2_stderr, dup2_stdout, setsid};
+
+use crate::error::Result;
+use crate::private_files;
+use crate::secrets::Masker;
+use crate::stored_log::StoredLog;
+use crate::workspace::Workspace;
+
+/// How much is read at a time.
+const BUFFER: usize = 64 * 1024;
+/// How long an heir is waited for, and how often one looks.
+const PATIENCE: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// What `otrace heir` is told. Nobody types it.
+#[derive(Debug, clap::Args)]
+pub struct HeirArgs {
+    /// The log of standard output
+    stdout_log: PathBuf,
+    /// The log of standard error
+    stderr_log: PathBuf,
+    /// Leave secrets in the logs
+    #[arg(long)]
+    no_secret_masking: bool,
+}
+
+/// The heir, as we know it: it ends with us, unless we end without a word.
+#[derive(Debug)]
+pub struct Heir {
+    /// Nothing, if there is none: a machine that has no room for one more process still runs the command.
+    tell: Option<PipeWriter>,
+}
+
+impl Heir {
+    /// Gives it the streams, standard output first, and their logs.
+    pub fn appoint(streams: [&File; 2], logs: [&Path; 2], masks_secrets: bool) -> Self {
+        Self { tell: Self::start(streams, logs, masks_secrets).ok() }
+    }
+
+    fn start(streams: [&File; 2], logs: [&Path; 2], masks_secrets: bool) -> io::Result<PipeWriter> {
+        let (listen, tell) = io::pipe()?;
+        let [stdout, stderr] = streams;
+        let mut heir = Command::new(env::current_exe()?);
+        heir.arg("heir").args(logs).stdin(listen).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
+        if !masks_secrets {
+            heir.arg("--no-secret-masking");
+        }
+        heir.spawn()?;
+        Ok(tell)
+    }
+
+    /// We hold a stream no longer, and neither shall it: who writes there is to notice. 0 is standard output.
+    pub fn let_go_of(&self, stream: u8) {
+        if let Some(mut tell) = self.tell.as_ref() {
+            // Where it has gone, it holds nothing.
+            let _ = tell.write_all(&[stream]);
+        }
+    }
+}
+
+/// What the heir does.
+pub fn run(args: &HeirArgs) -> Result<()> {
+    // What is typed at the terminal, and its closing, are not meant for it.
+    let _ = setsid();
+    let logs = [&args.stdout_log, &args.stderr_log];
+    // Held for as long as it may write there.
+    let _locks = logs.map(|log| private_files::existing(log).and_then(|log| log.lock().map(|()| log)));
+    let mut streams = streams().unwrap_or_default();
+    let mut told = [0];
+    while streams.iter().any(Option::is_some) {
+        match io::stdin().lock().read(&mut told) {
+            Ok(0) => return inherit(streams, args),
+            Ok(_) => {
+                if let Some(stream) = streams.get_mut(usize::from(told[0])) {
+                    *stream = None;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+/// The streams that it was given, as files of its own that it can close.
+fn streams() -> io::Result<[Option<File>; 2]> {
+    let streams = [
+        Some(File::from(io::stdout().as_fd().try_clone_to_owned()?)),
+        Some(File::from(io::stderr().as_fd().try_clone_to_owned()?)),
+    ];
+    let nothing = File::options().write(true).open("/dev/null")?;
+    dup2_stdout(&nothing)?;
+    dup2_stderr(&nothing)?;
+    Ok(streams)
+}
+
+/// Waits until an heir has written what it still may to this log, though not for ever: what has outlived its command may
+/// hold a stream for days.
+pub fn wait_for(log: &Path) {
+    let begun = Instant::now();
+    let is_held =
+        || private_files::existing(log).is_ok_and(|log| matches!(log.try_lock(), Err(TryLockError::WouldBlock)));
+    while is_held() && begun.elapsed() < PATIENCE {
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
+fn inherit(streams: [Option<File>; 2], args: &HeirArgs) -> Result<()> {
+    let masker = if args.no_secret_masking {
+        Ok(None)
+    } else {
+        Workspace::current().and_then(|workspace| Masker::of(&workspace)).map(Some)
+    };
+    thread::scope(|scope| {
+        for (stream, log) in streams.into_iter().zip([&args.stdout_log, &args.stderr_log]) {
+            // What can't be masked is not logged; but it is read, or the command would wait for it.
+            let log = masker.as_ref().ok().and_then(|masker| StoredLog::resume(log, masker.clone()).ok());
+            if let Some(stream) = stream {
+                scope.spawn(move || read_on(stream, log));
+            }
+        }
+    });
+    masker.map(drop)
+}
+
+/// Reads a stream to its end.
+fn read_on(mut stream: File, mut log: Option<StoredLog>) {
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(length @ 1..) => {
+                // A full disk must not stop the command.
+                log = log.and_then(|mut log| log.write(&buffer[..length]).is_ok().then_some(log));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // A terminal ends with an error.
+            Ok(_) | Err(_) => break,
+        }
+    }
+    if let Some(log) = log {
+        // What it could not write is still held back beside the log.
+        let _ = log.finish();
+    }
+}
