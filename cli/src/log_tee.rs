@@ -212,8 +212,9 @@ impl Passing {
         };
         self.left = self.left.saturating_sub(bytes.len());
         self.last = bytes[bytes.len() - 1];
-        let passed = pass_on(&mut self.through, bytes);
+        // First, so that whatever somebody has seen is kept, should we be killed now.
         self.log.write(bytes);
+        let passed = pass_on(&mut self.through, bytes);
         // When our reader has gone, closing the stream tells the command, as it would without us.
         passed.is_ok()
     }
