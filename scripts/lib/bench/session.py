@@ -37,6 +37,8 @@ class Repetitions:
     event_rounds: int = 10
     import_rounds: int = 2
     imported_runs: int = 10_000
+    listed_runs: int = 100_000
+    page_loads: int = 100
 
 
 QUICK = Repetitions(
@@ -63,6 +65,8 @@ QUICK = Repetitions(
     event_rounds=3,
     import_rounds=1,
     imported_runs=2_000,
+    listed_runs=20_000,
+    page_loads=40,
 )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..session import Bench
-from . import artifacts, files, imports, output, runs, series, starts, streams
+from . import artifacts, files, imports, output, pages, runs, series, starts, streams
 
 # In the order of the table.
 GROUPS: dict[str, Callable[[Bench], None]] = {
@@ -17,5 +17,6 @@ GROUPS: dict[str, Callable[[Bench], None]] = {
     "series": series.measure,
     "files": files.measure,
     "imports": imports.measure,
+    "pages": pages.measure,
     "artifacts": artifacts.measure,
 }
