@@ -4,13 +4,14 @@
 //! we live. When we are gone it reads on, and what comes is added to the logs, for `otrace sync` to send.
 
 use std::env;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, PipeWriter, Read, Write as _};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::unistd::{dup2_stderr, dup2_stdout, setsid};
 
@@ -22,9 +23,8 @@ use crate::workspace::Workspace;
 
 /// How much is read at a time.
 const BUFFER: usize = 64 * 1024;
-/// How long an heir is waited for, and how often one looks.
+/// How long an heir is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// What `otrace heir` is told. Nobody types it.
 #[derive(Debug, clap::Args)]
@@ -111,12 +111,14 @@ fn streams() -> io::Result<[Option<File>; 2]> {
 /// Waits until an heir has written what it still may to this log, though not for ever: what has outlived its command may
 /// hold a stream for days.
 pub fn wait_for(log: &Path) {
-    let begun = Instant::now();
-    let is_held =
-        || private_files::existing(log).is_ok_and(|log| matches!(log.try_lock(), Err(TryLockError::WouldBlock)));
-    while is_held() && begun.elapsed() < PATIENCE {
-        thread::sleep(LOOK_EVERY);
-    }
+    let log = log.to_path_buf();
+    let (done, told) = mpsc::channel();
+    // On a thread of its own: nobody can be made to wait for a lock for just so long.
+    let _ = thread::Builder::new().name("otrace-heir".to_owned()).spawn(move || {
+        let _ = private_files::existing(&log).and_then(|log| log.lock());
+        let _ = done.send(());
+    });
+    let _ = told.recv_timeout(PATIENCE);
 }
 
 fn inherit(streams: [Option<File>; 2], args: &HeirArgs) -> Result<()> {
