@@ -184,6 +184,16 @@ pub fn mode(path: &Path) -> u32 {
 
 /// The address of a server that is not there.
 pub fn nowhere() -> String {
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let address = socket.local_addr().expect("an address");
+    // Held by this test and never listened on, so that no other test's server gets the port.
+    std::mem::forget(socket);
+    format!("http://{address}")
+}
+
+/// The address of a server that may be started there.
+pub fn free_address() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     format!("http://{}", listener.local_addr().expect("an address"))
 }

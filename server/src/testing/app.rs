@@ -20,6 +20,7 @@ use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseConfig, HttpConfig};
 use crate::domain::{Account, Actor, Project, ProjectId, Role};
+use crate::error::AppError;
 use crate::live::Live;
 use crate::routes;
 use crate::services;
@@ -168,7 +169,13 @@ impl TestApp {
     /// Signs an account up; returns its session, as the `Cookie` header holds it.
     pub async fn account(&self, email: &str) -> String {
         let input = SignUp { email: email.to_owned(), name: String::new(), password: PASSWORD.to_owned() };
-        let session = services::accounts::sign_up(&self.app, input, &Client::default()).await.unwrap();
+        // Passwords are hashed a few at a time: on a busy machine the turn may take longer than a person would wait.
+        let session = loop {
+            match services::accounts::sign_up(&self.app, input.clone(), &Client::default()).await {
+                Err(AppError::Unavailable(_)) => {}
+                session => break session.unwrap(),
+            }
+        };
         let cookie = crate::auth::session_cookie(&self.app, &session.token);
         format!("{}={}", cookie.name(), cookie.value())
     }
