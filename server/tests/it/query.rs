@@ -97,6 +97,22 @@ fn numbers(answer: &Value) -> String {
 }
 
 #[tokio::test]
+async fn every_sign_parts_the_words_beside_it() {
+    let app = TestApp::new().await;
+    for sign in (b'!'..=b'~').map(char::from).filter(char::is_ascii_punctuation) {
+        for (text, words) in [
+            (format!("val{sign}loss"), "'loss':2 'val':1".to_owned()),
+            (format!("{sign}lr {sign}{sign}1e{sign}4"), "'1e':2 '4':3 'lr':1".to_owned()),
+            (format!("http://a{sign}b/c.d {sign}x{sign}"), "'a':2 'b':3 'c':4 'd':5 'http':1 'x':6".to_owned()),
+        ] {
+            let found: String =
+                sqlx::query_scalar("SELECT words_of($1)::text").bind(&text).fetch_one(&app.app.pool).await.unwrap();
+            assert_eq!(found, words, "{text}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn each_condition_finds_its_runs() {
     let world = World::new().await;
     for (query, expected) in [
