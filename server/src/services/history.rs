@@ -110,7 +110,7 @@ pub async fn insights(app: &AppState, project_id: ProjectId, before: Option<Note
 pub async fn complete(app: &AppState, project_id: ProjectId, runs: &mut [FullRun]) -> Result<()> {
     let ids: Vec<RunId> = runs.iter().map(|full| full.run.id).collect();
     let mut connection = app.pool.acquire().await?;
-    let mut tables = by_run(store::history::tables(&mut connection, project_id, &ids).await?);
+    let mut tables = by_run(store::tables::list_without_rows(&mut connection, project_id, &ids).await?);
     let mut logs = by_run(store::logs::list(&mut connection, project_id, &ids).await?);
     let artifacts = store::artifacts::list(&mut connection, project_id, &ids).await?;
     let mut artifacts = by_run(artifacts.into_iter().map(|artifact| (artifact.run_id, artifact)));
@@ -136,7 +136,7 @@ async fn entries(connection: &mut PgConnection, project_id: ProjectId, ids: &[Ru
 /// These runs with all that a notebook tells of them, in their order.
 async fn load(connection: &mut PgConnection, project_id: ProjectId, ids: &[RunId]) -> Result<Vec<wire::Run>> {
     let mut results = by_run(store::results::list(connection, project_id, ids).await?);
-    let mut tables = by_run(store::history::tables(connection, project_id, ids).await?);
+    let mut tables = by_run(store::tables::list_without_rows(connection, project_id, ids).await?);
     let artifacts = store::artifacts::list(connection, project_id, ids).await?;
     let mut artifacts = by_run(artifacts.into_iter().map(|artifact| (artifact.run_id, artifact)));
     let mut snapshots = by_run(store::snapshots::list(connection, project_id, ids).await?);

@@ -6,8 +6,8 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{object, unknown_word};
-use crate::domain::{ProjectId, RunId, Table};
+use super::unknown_word;
+use crate::domain::{ProjectId, RunId};
 
 /// A run's place in a notebook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,43 +174,6 @@ pub async fn parents(connection: &mut PgConnection, project_id: ProjectId, runs:
     )
     .fetch_all(connection)
     .await
-}
-
-/// The tables of these runs without their rows, each run's in the order in which the client told them.
-pub async fn tables(
-    connection: &mut PgConnection,
-    project_id: ProjectId,
-    runs: &[RunId],
-) -> sqlx::Result<Vec<(RunId, Table)>> {
-    let rows = sqlx::query!(
-        r#"
-        SELECT run_id AS "run_id: RunId", position, source_path, table_index, title, columns, row_count, column_count,
-               metadata
-        FROM result_tables
-        WHERE project_id = $1 AND run_id = ANY($2)
-        ORDER BY run_id, position
-        "#,
-        project_id as ProjectId,
-        runs as &[RunId],
-    )
-    .fetch_all(connection)
-    .await?;
-    let table = rows.into_iter().map(|row| {
-        let table = Table {
-            position: row.position,
-            source_path: row.source_path,
-            table_index: row.table_index,
-            title: row.title,
-            columns: row.columns,
-            row_count: row.row_count,
-            column_count: row.column_count,
-            metadata: object(row.metadata),
-            first_rows: Vec::new(),
-            sha256: None,
-        };
-        (row.run_id, table)
-    });
-    Ok(table.collect())
 }
 
 /// How much was learned, in all.

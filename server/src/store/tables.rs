@@ -56,16 +56,35 @@ pub async fn list(
     project_id: ProjectId,
     runs: &[RunId],
 ) -> sqlx::Result<Vec<(RunId, Table)>> {
+    select(connection, project_id, runs, true).await
+}
+
+/// The same without their rows, which are most of what is kept of a table.
+pub async fn list_without_rows(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    runs: &[RunId],
+) -> sqlx::Result<Vec<(RunId, Table)>> {
+    select(connection, project_id, runs, false).await
+}
+
+async fn select(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    runs: &[RunId],
+    with_rows: bool,
+) -> sqlx::Result<Vec<(RunId, Table)>> {
     let rows = sqlx::query!(
         r#"
         SELECT run_id AS "run_id: RunId", position, source_path, table_index, title, columns, row_count, column_count,
-               metadata, first_rows, sha256
+               metadata, CASE WHEN $3 THEN first_rows ELSE '[]' END AS "first_rows!", CASE WHEN $3 THEN sha256 END AS sha256
         FROM result_tables
         WHERE project_id = $1 AND run_id = ANY($2)
         ORDER BY run_id, position
         "#,
         project_id as ProjectId,
         runs as &[RunId],
+        with_rows,
     )
     .fetch_all(connection)
     .await?;

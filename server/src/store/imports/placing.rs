@@ -30,6 +30,17 @@ pub struct Placing {
     pub now: OffsetDateTime,
 }
 
+/// Runs a statement on the staged runs of a placing: `$1` is the project, `$2` the import, and their positions are from
+/// `$3` to `$4`.
+macro_rules! of_staged_runs {
+    ($connection:expr, $placing:expr, $statement:literal) => {
+        sqlx::query!($statement, $placing.project_id as ProjectId, $placing.import_id, $placing.first, $placing.last)
+            .execute($connection)
+            .await
+            .map(drop)
+    };
+}
+
 /// Makes runs of staged ones, which are staged no more. They have no number of their own until [`number`] gives them
 /// one. `false`: a run has the id of one of them.
 pub async fn place(connection: &mut PgConnection, placing: &Placing) -> sqlx::Result<bool> {
@@ -43,15 +54,11 @@ pub async fn place(connection: &mut PgConnection, placing: &Placing) -> sqlx::Re
     insert_tables(connection, placing).await?;
     insert_snapshots(connection, placing).await?;
     insert_snapshot_files(connection, placing).await?;
-    sqlx::query!(
-        "DELETE FROM staged_runs WHERE import_id = $2 AND project_id = $1 AND position BETWEEN $3 AND $4",
-        placing.project_id as ProjectId,
-        placing.import_id,
-        placing.first,
-        placing.last,
-    )
-    .execute(connection)
-    .await?;
+    of_staged_runs!(
+        connection,
+        placing,
+        "DELETE FROM staged_runs WHERE import_id = $2 AND project_id = $1 AND position BETWEEN $3 AND $4"
+    )?;
     Ok(true)
 }
 
@@ -89,7 +96,9 @@ async fn insert_runs(connection: &mut PgConnection, placing: &Placing) -> sqlx::
 }
 
 async fn insert_results(connection: &mut PgConnection, placing: &Placing) -> sqlx::Result<()> {
-    sqlx::query!(
+    of_staged_runs!(
+        connection,
+        placing,
         "
         INSERT INTO results (run_id, project_id, position, kind, name, value, number, source_path, line, row_index,
                              column_name, table_index, metadata)
@@ -102,19 +111,14 @@ async fn insert_results(connection: &mut PgConnection, placing: &Placing) -> sql
                  line bigint, row_index bigint, column_name text, table_index bigint, metadata jsonb
              )
         WHERE s.import_id = $2 AND s.project_id = $1 AND s.position BETWEEN $3 AND $4
-        ",
-        placing.project_id as ProjectId,
-        placing.import_id,
-        placing.first,
-        placing.last,
+        "
     )
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 async fn insert_artifacts(connection: &mut PgConnection, placing: &Placing) -> sqlx::Result<()> {
-    sqlx::query!(
+    of_staged_runs!(
+        connection,
+        placing,
         "
         INSERT INTO artifacts (id, run_id, project_id, position, local_artifact_id, original_path, stored_path, kind,
                                size_bytes, hash, content_type, sha256, captured_at)
@@ -126,19 +130,14 @@ async fn insert_artifacts(connection: &mut PgConnection, placing: &Placing) -> s
                  size_bytes bigint, hash text, content_type text, sha256 text, captured_at timestamptz
              )
         WHERE s.import_id = $2 AND s.project_id = $1 AND s.position BETWEEN $3 AND $4
-        ",
-        placing.project_id as ProjectId,
-        placing.import_id,
-        placing.first,
-        placing.last,
+        "
     )
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 async fn insert_logs(connection: &mut PgConnection, placing: &Placing) -> sqlx::Result<()> {
-    sqlx::query!(
+    of_staged_runs!(
+        connection,
+        placing,
         "
         INSERT INTO logs (run_id, project_id, position, stream, path, size_bytes, sha256, captured_at)
         SELECT s.id, s.project_id, l.position, l.stream, l.path, l.size_bytes, decode(l.sha256, 'hex'), l.captured_at
@@ -147,19 +146,14 @@ async fn insert_logs(connection: &mut PgConnection, placing: &Placing) -> sqlx::
                  position integer, stream text, path text, size_bytes bigint, sha256 text, captured_at timestamptz
              )
         WHERE s.import_id = $2 AND s.project_id = $1 AND s.position BETWEEN $3 AND $4
-        ",
-        placing.project_id as ProjectId,
-        placing.import_id,
-        placing.first,
-        placing.last,
+        "
     )
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 async fn insert_tables(connection: &mut PgConnection, placing: &Placing) -> sqlx::Result<()> {
-    sqlx::query!(
+    of_staged_runs!(
+        connection,
+        placing,
         "
         INSERT INTO result_tables (run_id, project_id, position, source_path, table_index, title, columns, row_count,
                                    column_count, metadata, first_rows, sha256)
@@ -171,19 +165,14 @@ async fn insert_tables(connection: &mut PgConnection, placing: &Placing) -> sqlx
                  column_count bigint, metadata jsonb, first_rows jsonb, sha256 text
              )
         WHERE s.import_id = $2 AND s.project_id = $1 AND s.position BETWEEN $3 AND $4
-        ",
-        placing.project_id as ProjectId,
-        placing.import_id,
-        placing.first,
-        placing.last,
+        "
     )
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 async fn insert_snapshots(connection: &mut PgConnection, placing: &Placing) -> sqlx::Result<()> {
-    sqlx::query!(
+    of_staged_runs!(
+        connection,
+        placing,
         "
         INSERT INTO snapshots (run_id, project_id, git_commit, git_branch, git_remote_url, git_dirty, dirty_diff_path,
                                staged_diff_path, dependency_files, dependency_file_copies, python_version, platform,
@@ -201,19 +190,14 @@ async fn insert_snapshots(connection: &mut PgConnection, placing: &Placing) -> s
                  observed_artifacts jsonb, missing_expected_paths jsonb, evidence jsonb, rebuild jsonb, hardware jsonb
              )
         WHERE s.import_id = $2 AND s.project_id = $1 AND s.position BETWEEN $3 AND $4
-        ",
-        placing.project_id as ProjectId,
-        placing.import_id,
-        placing.first,
-        placing.last,
+        "
     )
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 async fn insert_snapshot_files(connection: &mut PgConnection, placing: &Placing) -> sqlx::Result<()> {
-    sqlx::query!(
+    of_staged_runs!(
+        connection,
+        placing,
         "
         INSERT INTO snapshot_files (run_id, project_id, position, kind, path, size_bytes, sha256)
         SELECT s.id, s.project_id, f.position, f.kind, f.path, f.size_bytes, decode(f.sha256, 'hex')
@@ -222,15 +206,8 @@ async fn insert_snapshot_files(connection: &mut PgConnection, placing: &Placing)
                  position integer, kind text, path text, size_bytes bigint, sha256 text
              )
         WHERE s.import_id = $2 AND s.project_id = $1 AND s.position BETWEEN $3 AND $4
-        ",
-        placing.project_id as ProjectId,
-        placing.import_id,
-        placing.first,
-        placing.last,
+        "
     )
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 /// Takes so many of the project's next numbers, and returns the first. The project's row is locked until the commit.
