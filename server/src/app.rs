@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 
 use crate::auth::api_keys::KeyCache;
 use crate::auth::passwords::Passwords;
@@ -31,6 +32,8 @@ pub struct App {
     pub blobs: Blobs,
     /// What happens now, for open pages.
     pub live: Live,
+    /// Cancelled when the server is told to stop: for a while it goes on serving, and says that it is not ready.
+    pub draining: CancellationToken,
     /// Hashing, with a bound on how many run at once.
     pub passwords: Passwords,
     /// Where people can sign in besides.
@@ -81,6 +84,7 @@ impl AppState {
             pool,
             blobs,
             live,
+            draining: CancellationToken::new(),
             passwords,
             providers,
             mailer,

@@ -189,7 +189,7 @@ impl From<sqlx::Error> for AppError {
 
 /// Whether an SQLSTATE tells of a state that passes: no resources, shutting down, locked, timed out, deadlocked.
 fn is_passing(code: &str) -> bool {
-    code.starts_with("53") || code.starts_with("57P") || ["55P03", "57014", "40P01", "40001"].contains(&code)
+    code.starts_with("53") || code.starts_with("57P") || ["25P03", "55P03", "57014", "40P01", "40001"].contains(&code)
 }
 
 impl From<object_store::Error> for AppError {

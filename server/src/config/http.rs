@@ -1,9 +1,10 @@
 //! Where the server listens and what it is called from outside.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use clap::Args;
+use clap::{Args, value_parser};
 use url::Url;
 
 /// Where the server listens and what it is called from outside.
@@ -12,7 +13,8 @@ pub struct HttpConfig {
     /// The address and port to listen on.
     #[arg(long, env = "OTRACE_LISTEN", default_value = "127.0.0.1:8000", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
-    /// The server's address as browsers and clients write it [default: `http://localhost:PORT`].
+    /// The server's address as browsers and clients write it [default: `http://localhost:PORT`, with a certificate
+    /// `https://localhost:PORT`].
     #[arg(long, env = "OTRACE_PUBLIC_URL", value_name = "URL")]
     public_url: Option<Url>,
     /// The largest request that published clients may send: a run's details with its files inline, in bytes.
@@ -22,6 +24,23 @@ pub struct HttpConfig {
     /// in which everybody may read everything.
     #[arg(long, env = "OTRACE_INSECURE_HTTP")]
     pub insecure_http: bool,
+    /// The certificate to speak TLS with: a PEM file with its chain. Without one, the server speaks plain HTTP. It is
+    /// read anew when it changes, and on SIGHUP.
+    #[arg(long, env = "OTRACE_TLS_CERTIFICATE", value_name = "FILE", requires = "tls_key")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The certificate's private key: a PEM file.
+    #[arg(long, env = "OTRACE_TLS_KEY", value_name = "FILE", requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
+    /// The most connections at once. Above, new ones are turned away.
+    #[arg(long, env = "OTRACE_CONNECTIONS", default_value_t = 8192, value_name = "COUNT", value_parser = value_parser!(u32).range(1..))]
+    pub connections: u32,
+    /// The most connections at once from one address that is no trusted proxy's.
+    #[arg(long, env = "OTRACE_CONNECTIONS_PER_ADDRESS", default_value_t = 256, value_name = "COUNT", value_parser = value_parser!(u32).range(1..))]
+    pub connections_per_address: u32,
+    /// How long the server still takes requests after it was told to stop, while `/health/ready` says that it is not
+    /// ready: as long as what spreads the requests needs to notice, in seconds.
+    #[arg(long, env = "OTRACE_DRAIN_DELAY", default_value_t = 0, value_name = "SECONDS", value_parser = value_parser!(u64).range(..=3600))]
+    pub drain_delay: u64,
     /// Whether nobody said what the server is called.
     #[arg(skip)]
     name_is_guessed: bool,
@@ -35,6 +54,11 @@ impl HttpConfig {
             public_url: None,
             max_body_bytes: 256 * 1024 * 1024,
             insecure_http: false,
+            tls_certificate: None,
+            tls_key: None,
+            connections: 8192,
+            connections_per_address: 256,
+            drain_delay: 0,
             name_is_guessed: false,
         };
         config.settle(listen);
@@ -52,7 +76,8 @@ impl HttpConfig {
         self.listen = listening_on;
         if self.public_url.is_none() {
             self.name_is_guessed = true;
-            self.public_url = Url::parse(&format!("http://localhost:{}", listening_on.port())).ok();
+            let scheme = if self.tls_certificate.is_some() { "https" } else { "http" };
+            self.public_url = Url::parse(&format!("{scheme}://localhost:{}", listening_on.port())).ok();
         }
     }
 
@@ -113,6 +138,15 @@ mod tests {
         let config = listening_on("0.0.0.0:8000", Some("https://trace.example.org"));
         assert!(config.is_called("trace.example.org") && config.is_called("TRACE.example.org"));
         assert!(!config.is_called("evil.example") && !config.is_called("trace.example.org.evil.example"));
+    }
+
+    #[test]
+    fn a_server_with_a_certificate_is_called_by_https() {
+        let listen = "127.0.0.1:8443".parse().unwrap();
+        let unnamed = HttpConfig { public_url: None, ..HttpConfig::local(listen) };
+        let mut config = HttpConfig { tls_certificate: Some("server.pem".into()), ..unnamed };
+        config.settle(listen);
+        assert_eq!(config.public_url().as_str(), "https://localhost:8443/");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use anyhow::Context;
 use secrecy::ExposeSecret;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, PgPool};
+use tokio::time::timeout;
 
 use crate::config::DatabaseConfig;
 use private::PrivatePostgres;
@@ -18,6 +19,20 @@ use private::PrivatePostgres;
 pub use migrations::migrate;
 #[cfg(feature = "testing")]
 pub(crate) use migrations::run as migrate_unlocked;
+
+/// Who waits longer for a connection is told that the server is busy.
+const ACQUIRE_WITHIN: Duration = Duration::from_secs(5);
+/// When the server stops, connections that are still in use get this long to be given back.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
+/// How connections are shared: at most so many, and who waits too long for one is refused.
+pub fn pool(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_WITHIN)
+        .idle_timeout(Duration::from_mins(10))
+        .max_lifetime(Duration::from_mins(30))
+}
 
 /// A PostgreSQL that is ready to be used.
 #[derive(Debug)]
@@ -69,11 +84,7 @@ impl Database {
                 // Such a plan looks so dear that PostgreSQL would compile it first, which takes longer than running it.
                 ("jit", "off"),
             ]);
-        let pool = PgPoolOptions::new()
-            .max_connections(config.database_connections)
-            .acquire_timeout(Duration::from_secs(5))
-            .idle_timeout(Duration::from_mins(10))
-            .max_lifetime(Duration::from_mins(30))
+        let pool = pool(config.database_connections)
             .connect_with(options)
             .await
             .context("connecting to PostgreSQL: check that it runs and that DATABASE_URL is right")?;
@@ -90,7 +101,10 @@ impl Database {
 
     /// Closes the connections and stops the private PostgreSQL.
     pub async fn close(self) -> anyhow::Result<()> {
-        self.pool.close().await;
+        // It waits for every connection, also for one whose work does not end. PostgreSQL undoes what was not committed.
+        if timeout(CLOSE_WITHIN, self.pool.close()).await.is_err() {
+            tracing::warn!("some work on the database did not end; it is undone");
+        }
         match self.private {
             Some(postgres) => postgres.stop().await,
             None => Ok(()),

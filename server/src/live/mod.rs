@@ -66,6 +66,9 @@ pub struct Live {
     ears: Ears,
     places: Places,
     pool: PgPool,
+    /// Cancelled when open streams are to end.
+    leaving: CancellationToken,
+    /// Cancelled when nothing is told and heard any more.
     closing: CancellationToken,
 }
 
@@ -91,7 +94,8 @@ impl Live {
         let telling = tell(pool.clone(), told, Arc::clone(&left_out));
         tokio::spawn(closing.clone().run_until_cancelled_owned(telling));
         tokio::spawn(closing.clone().run_until_cancelled_owned(listen(pool.clone(), ears.clone())));
-        Self { outbox, left_out, ears, places: Places::default(), pool, closing }
+        let leaving = CancellationToken::new();
+        Self { outbox, left_out, ears, places: Places::default(), pool, leaving, closing }
     }
 
     /// Tells that a run changed. Never waits: when too much happens at once, pages are told to look anew.
@@ -147,14 +151,20 @@ impl Live {
         })
     }
 
-    /// Ends all open streams, so that the server can stop.
+    /// Ends all open streams: the server takes no more requests. What its last ones change is still told.
+    pub fn end_streams(&self) {
+        self.leaving.cancel();
+    }
+
+    /// Ends telling and listening, and all open streams, so that the server can stop.
     pub fn close(&self) {
+        self.leaving.cancel();
         self.closing.cancel();
     }
 
-    /// Resolves when the server stops.
+    /// Resolves when the server takes no more requests: streams end, and what goes on beside the requests.
     pub fn closed(&self) -> impl Future<Output = ()> + Send + use<> {
-        self.closing.clone().cancelled_owned()
+        self.leaving.clone().cancelled_owned()
     }
 }
 

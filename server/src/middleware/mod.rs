@@ -4,7 +4,6 @@ mod host;
 mod log;
 
 use std::any::Any;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -16,14 +15,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::error::AppError;
 
 pub use host::only_known_hosts;
-
-/// A body that brings nothing for this long is given up.
-const BODY_IDLE: Duration = Duration::from_secs(30);
 
 /// Headers that every response carries, errors too.
 const HEADERS: [(&str, &str); 7] = [
@@ -55,8 +50,7 @@ pub fn wrap(router: Router) -> Router {
         .layer(PropagateRequestIdLayer::new(request_id))
         .layer(from_fn(log::one_line))
         .layer(CompressionLayer::new().compress_when(compressible))
-        .layer(map_response(with_headers))
-        .layer(RequestBodyTimeoutLayer::new(BODY_IDLE));
+        .layer(map_response(with_headers));
     router.layer(layers)
 }
 

@@ -1,7 +1,15 @@
-//! Whether what the server needs answers.
+//! Whether the server goes on, and whether what it needs answers.
 
 use crate::app::AppState;
 use crate::error::{AppError, Result};
+
+/// Fails when the server is about to stop: requests are better sent to another one.
+pub fn goes_on(app: &AppState) -> Result<()> {
+    if app.draining.is_cancelled() {
+        return Err(AppError::Unavailable("The server stops. Another one, or its next start, goes on.".into()));
+    }
+    Ok(())
+}
 
 /// Fails unless the database answers.
 pub async fn database_answers(app: &AppState) -> Result<()> {

@@ -11,7 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::{TestApp, TestProject};
 use crate::clock::Clock;
 use crate::config::{Config, HttpConfig};
-use crate::serve::serve;
+use crate::serve::{ConnectionLimits, Server};
 
 /// The app on a real socket, until it is dropped.
 #[derive(Debug)]
@@ -40,7 +40,10 @@ impl TestServer {
         let stop = CancellationToken::new();
         let state = app.app.clone();
         let stopped = stop.clone();
-        tokio::spawn(serve(listener, app.router(), async move {
+        // All of a test's connections come from one address.
+        let limits = ConnectionLimits { per_address: usize::MAX, ..ConnectionLimits::default() };
+        let server = Server { limits, ..Server::default() };
+        tokio::spawn(server.serve(listener, app.router(), async move {
             stopped.cancelled().await;
             state.close();
         }));

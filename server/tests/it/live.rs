@@ -12,7 +12,7 @@ use otrace_server::config::Config;
 use otrace_server::domain::ProjectId;
 use otrace_server::live::{Live, RunEvent};
 use otrace_server::routes;
-use otrace_server::serve::serve;
+use otrace_server::serve::Server;
 use otrace_server::testing::{TestProject, TestServer};
 use otrace_wire::RunStatus;
 use reqwest::Response;
@@ -173,7 +173,7 @@ async fn second_server_with(first: &TestServer, live: Live) -> (String, Live) {
         app.tokens.clone(),
     )
     .unwrap();
-    tokio::spawn(serve(listener, routes::router(second), std::future::pending()));
+    tokio::spawn(Server::default().serve(listener, routes::router(second), std::future::pending()));
     is_listening(&live).await;
     (url, live)
 }

@@ -6,7 +6,7 @@ mod direct;
 mod google;
 mod google_door;
 mod promises;
-mod s3;
+pub(super) mod s3;
 
 use std::io;
 use std::ops::Range;

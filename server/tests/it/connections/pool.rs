@@ -1,0 +1,51 @@
+//! A database that has no connection left.
+
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::http::Request;
+use axum::http::header::AUTHORIZATION;
+use otrace_server::app::AppState;
+use otrace_server::live::Live;
+use otrace_server::testing::TestApp;
+use otrace_server::{database, routes};
+use tower::ServiceExt as _;
+
+#[test]
+fn a_request_waits_five_seconds_for_a_connection() {
+    assert_eq!(database::pool(10).get_acquire_timeout(), Duration::from_secs(5));
+    assert_eq!(database::pool(7).get_max_connections(), 7);
+}
+
+#[tokio::test]
+async fn while_all_connections_are_taken_requests_are_told_to_come_again() {
+    const ACQUIRE_WITHIN: Duration = Duration::from_millis(200);
+    let first = TestApp::new().await;
+    let project = first.project("wake-word").await;
+    // The same app on a pool of two.
+    let options = (*first.app.pool.connect_options()).clone();
+    let pool = database::pool(2).acquire_timeout(ACQUIRE_WITHIN).connect_with(options).await.unwrap();
+    let app = &first.app;
+    let live = Live::start(app.pool.clone());
+    let (config, clock, blobs) = (app.config.clone(), app.clock.clone(), app.blobs.clone());
+    let app = AppState::new(config, clock, pool.clone(), blobs, live, app.tokens.clone()).unwrap();
+    let router = routes::router(app);
+    let get = async |path: &str| {
+        let request = Request::get(path).header(AUTHORIZATION, format!("Bearer {}", project.key));
+        router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    };
+
+    let taken = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
+    for path in ["/v1/runs", "/health/ready"] {
+        let began = Instant::now();
+        let refused = get(path).await;
+        assert_eq!(refused.status().as_u16(), 503, "{path}");
+        assert_eq!(refused.headers()["retry-after"], "5", "{path}");
+        assert!(began.elapsed() >= ACQUIRE_WITHIN, "{path}: it waits for a connection first");
+    }
+    assert_eq!(get("/health/live").await.status().as_u16(), 200, "the server itself is well");
+    drop(taken);
+    for path in ["/v1/runs", "/health/ready"] {
+        assert_eq!(get(path).await.status().as_u16(), 200, "{path}");
+    }
+}
