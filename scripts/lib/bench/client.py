@@ -12,10 +12,11 @@ import time
 from collections.abc import Sequence
 from typing import IO
 
-from .processes import COMMAND_WITHIN, BenchError, NotHere, Service, Word, environment, run
+from .processes import COMMAND_WITHIN, ROOT, BenchError, NotHere, Service, Word, environment, run, say
 from .server import EMAIL, Account
 from .session import Bench
 
+PUBLISHED_CLIENT = ROOT / "target/published-client/bin/otrace"
 GNU_TIME = pathlib.Path("/usr/bin/time")
 
 
@@ -120,6 +121,22 @@ class Client:
                 if number >= 5:
                     kept.append(time.perf_counter() - began)
         return times
+
+
+def prepared_clients(bench: Bench, server: Service, account: Account) -> list[Client]:
+    """Ours, and the published one where it is installed and works."""
+    ours = Client(bench, "otrace", bench.client, server, account)
+    ours.prepare()
+    if not PUBLISHED_CLIENT.exists():
+        say("the published client is not installed (scripts/setup bench does it): measuring without it")
+        return [ours]
+    published = Client(bench, "published client", PUBLISHED_CLIENT, server, account)
+    try:
+        published.prepare()
+    except BenchError as error:
+        say(f"the published client does not work here: measuring without it. {error}")
+        return [ours]
+    return [ours, published]
 
 
 def random_file(path: pathlib.Path, size: int) -> None:

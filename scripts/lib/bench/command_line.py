@@ -12,15 +12,17 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 
-from .figures import as_markdown, as_text, verdict_line
+from . import page
+from .figures import as_text, verdict_line
 from .groups import GROUPS
-from .machine import machine_line
+from .machine import about_machine
 from .processes import ROOT, BenchError, end_group, say
 from .session import QUICK, Bench, Repetitions
 
-DESCRIPTION = "Measures memory, start-up time and what a run costs, and prints each figure beside its goal."
+DESCRIPTION = "Measures what Trace takes and how fast it is, beside MLflow, and prints each figure beside its goal."
 
 BUILD_WITHIN = 3600
 
@@ -56,11 +58,18 @@ def work_folder() -> Iterator[pathlib.Path]:
 def read_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=DESCRIPTION)
-    parser.add_argument("--quick", action="store_true", help="fewer, shorter and smaller, to see that it works")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--full", action="store_true", help="at the sizes that the goals speak of; so it is unless told")
+    size.add_argument(
+        "--quick", action="store_true", help="fewer, shorter and smaller; what is smaller than its goal is not judged"
+    )
     parser.add_argument(
         "--only", action="append", choices=GROUPS, metavar="GROUP", help=f"one of {', '.join(GROUPS)}; may be repeated"
     )
-    parser.add_argument("--markdown", type=pathlib.Path, metavar="FILE", help="write the table as markdown too")
+    parser.add_argument(
+        "--markdown", type=pathlib.Path, metavar="FILE", help=f"write it below “{page.MEASURED}” in this file, too"
+    )
+    parser.add_argument("--date", metavar="DATE", help="the day, as the file is to say it")
     parser.add_argument("--no-build", action="store_true", help="measure the binaries as they are")
     target = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
     parser.add_argument(
@@ -69,13 +78,24 @@ def read_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def about_run(arguments: argparse.Namespace, minutes: float) -> list[tuple[str, str]]:
+    """How it was measured, as names and words."""
+    sizes = " --quick" if arguments.quick else ""
+    groups = "".join(f" --only {name}" for name in arguments.only or ())
+    about = [("run", f"`scripts/bench{sizes}{groups}`, in {minutes:.0f} minutes")]
+    if arguments.quick:
+        about.append(("sizes", "few repetitions, and sizes smaller than those that some goals speak of"))
+    return [("date", arguments.date), *about] if arguments.date else about
+
+
 def measured(arguments: argparse.Namespace) -> int:
     """Builds, measures, prints. The exit code is 0 unless something broke."""
     if platform.system() != "Linux":
         raise BenchError("this reads /proc, which only Linux has")
     if not arguments.no_build:
         build()
-    machine = machine_line()
+    about = about_machine()
+    began = time.monotonic()
     with work_folder() as work:
         bench = Bench(arguments.bin_dir.resolve(), work, QUICK if arguments.quick else Repetitions())
         for binary in (bench.server, bench.client, bench.bare_insert):
@@ -83,10 +103,13 @@ def measured(arguments: argparse.Namespace) -> int:
                 raise BenchError(f"{binary} is not there; leave --no-build away")
         for name, group in GROUPS.items():
             if not arguments.only or name in arguments.only:
-                group(bench)
-    print(f"\n{machine}\n\n{as_text(bench.figures)}\n\n{verdict_line(bench.figures)}")
+                bench.begin(group.TITLE, group.HOW)
+                group.measure(bench)
+    about += about_run(arguments, (time.monotonic() - began) / 60)
+    facts = "\n".join(f"{name}: {told}" for name, told in about)
+    print(f"\n{facts}\n\n{as_text(bench.sections)}\n\n{verdict_line(bench.sections)}")
     if arguments.markdown:
-        arguments.markdown.write_text(as_markdown(machine, bench.figures))
+        page.write(arguments.markdown, about, bench.sections)
         say(f"written to {arguments.markdown}")
     return 1 if bench.has_broken else 0
 

@@ -1,4 +1,4 @@
-"""The machine that is measured on, in one line."""
+"""The machine that is measured on, and the versions of what is measured."""
 
 from __future__ import annotations
 
@@ -7,16 +7,31 @@ import os
 import pathlib
 import platform
 
-from .processes import ROOT, BenchError, run
+from .client import PUBLISHED_CLIENT
+from .mlflow import VERSION as MLFLOW_VERSION
+from .postgres import postgres_version
+from .processes import ROOT, run
 
 
-def machine_line() -> str:
-    """What it was measured on."""
-    load = os.getloadavg()[0]
-    return (
-        f"{os.cpu_count()} cores, {cpu_model()}, {platform.system()} {platform.release()}, "
-        f"PostgreSQL {postgres_version()}, commit {commit()}, load {load:.1f} before"
-    )
+def about_machine() -> list[tuple[str, str]]:
+    """What it is measured on, as names and words. Called before anything is measured."""
+    return [
+        ("machine", f"{os.cpu_count()} cores of {cpu_model()}, {memory_gb():.0f} GB of memory"),
+        ("disk", f"{filesystem_of('/var/tmp')}, where all data lies"),
+        ("system", f"{platform.system()} {platform.release()}"),
+        ("load before", f"{os.getloadavg()[0]:.1f}"),
+        ("Trace", f"commit {commit()}, release build"),
+        ("PostgreSQL", f"{postgres_version()}, for Trace and MLflow alike"),
+        ("MLflow", f"{MLFLOW_VERSION}, Python {platform.python_version()}"),
+        ("published client", published_client()),
+    ]
+
+
+def published_client() -> str:
+    """What the published client calls itself to pip."""
+    found = "import importlib.metadata as m; print('origami-trace', m.version('origami-trace'))"
+    python = PUBLISHED_CLIENT.with_name("python")
+    return (run([python, "-c", found], may_fail=True).strip() if python.exists() else "") or "not installed"
 
 
 def cpu_model() -> str:
@@ -28,12 +43,14 @@ def cpu_model() -> str:
     return platform.machine()
 
 
-def postgres_version() -> str:
-    """The version of the PostgreSQL that the server takes."""
-    folder = run([ROOT / "scripts/find-postgres"], may_fail=True).strip()
-    if not folder:
-        raise BenchError("no PostgreSQL 14 or newer found; run: scripts/setup bench")
-    return run([f"{folder}/postgres", "--version"]).split("(PostgreSQL)")[-1].split()[0]
+def memory_gb() -> float:
+    """What the machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+
+
+def filesystem_of(folder: str) -> str:
+    """The kind of file system that a folder is on."""
+    return run(["findmnt", "--noheadings", "--output=FSTYPE", f"--target={folder}"], may_fail=True).strip() or "unknown"
 
 
 def commit() -> str:

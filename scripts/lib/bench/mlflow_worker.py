@@ -1,6 +1,7 @@
 """What MLflow's own client does, in MLflow's environment: asked by `mlflow.py` through stdin, a JSON object a line.
 
-    {"do": "artifacts", "folder": …}              log_artifacts of a folder
+    {"do": "artifacts", "folder": …}              log_artifacts of a folder, in a new run
+    {"do": "artifact", "file": …}                 a new run with one artifact, and its end
     {"do": "batches", "clients": 8, "each": 5}    log_batch of 1,000 points, from so many processes at once
     {"do": "history", "points": 100000}           so many points in one series, and its whole history read back
 """
@@ -30,6 +31,16 @@ def log_artifacts(client: MlflowClient, folder: str) -> dict:
     run = new_run(client)
     began = time.perf_counter()
     client.log_artifacts(run, folder)
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "files": len(client.list_artifacts(run))}
+
+
+def log_artifact(client: MlflowClient, file: str) -> dict:
+    """A run with one file, from its beginning to its end."""
+    began = time.perf_counter()
+    run = new_run(client)
+    client.log_artifact(run, file)
+    client.set_terminated(run)
     seconds = time.perf_counter() - began
     return {"seconds": seconds, "files": len(client.list_artifacts(run))}
 
@@ -92,6 +103,8 @@ def answer(url: str, client: MlflowClient, asked: dict) -> dict:
     try:
         if asked["do"] == "artifacts":
             return log_artifacts(client, asked["folder"])
+        if asked["do"] == "artifact":
+            return log_artifact(client, asked["file"])
         if asked["do"] == "batches":
             return log_batches(url, asked["clients"], asked["each"])
         return history(client, asked["points"])
@@ -103,8 +116,10 @@ def main() -> None:
     """Answers until nothing more is asked."""
     url = sys.argv[1]
     client = MlflowClient(url)
+    # MLflow prints too.
+    answers, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
-        print(json.dumps(answer(url, client, json.loads(line))), flush=True)
+        print(json.dumps(answer(url, client, json.loads(line))), file=answers, flush=True)
 
 
 if __name__ == "__main__":

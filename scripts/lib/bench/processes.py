@@ -135,6 +135,8 @@ class Service:
             began = time.perf_counter()
             self.process = subprocess.Popen(
                 [str(word) for word in self.arguments()],
+                # Python's programs look for modules where they are started.
+                cwd=self.log.parent,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -228,13 +230,25 @@ def proc_kilobytes(pid: int, file: str, field: str) -> int:
     raise BenchError(f"/proc/{pid}/{file} has no {field}")
 
 
-def children_of(parent: int) -> list[int]:
-    """The processes that a process started."""
-    found = []
+def processes_of(root: int) -> list[int]:
+    """A process, and those that it started, and those that they started."""
+    children: dict[int, list[int]] = {}
     for folder in pathlib.Path("/proc").iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError):
                 # "PID (name) state ppid ...", where the name may hold anything.
-                if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
-                    found.append(int(folder.name))
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(folder.name))
+    found = [root]
+    for process in found:
+        found += children.get(process, [])
     return found
+
+
+def memory_of_tree_mb(root: int, file: str = "smaps_rollup", field: str = "Pss") -> float:
+    """What is resident of a process and of those below it, with memory that they share counted once."""
+    total = 0
+    for process in processes_of(root):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            total += proc_kilobytes(process, file, field)
+    return total * 1024 / 1e6

@@ -11,10 +11,13 @@ import shutil
 import urllib.parse
 from collections.abc import Iterator
 
-from .processes import BenchError, Service, Word, children_of, environment, proc_kilobytes, run
+from .postgres import database_mb, psql
+from .processes import BenchError, Service, Word, environment, memory_of_tree_mb, proc_kilobytes, run
 from .session import Bench
 
 EMAIL = "bench@example.org"
+# The private PostgreSQL's.
+DATABASE = "otrace"
 
 NEW_RUN = {
     "title": "Wide, 40 units",
@@ -56,8 +59,11 @@ class Server(Service):
         return [self.binary, "serve", "--listen", f"127.0.0.1:{self.port}", "--data-dir", self.data_dir, *rates]
 
     def environment(self) -> dict[str, str]:
-        # One account has all the pages open here.
-        return environment(OTRACE_LIVE_PAGES="10000", OTRACE_LIVE_PAGES_PER_ACCOUNT="10000")
+        # One account has all the pages open here, and from one address.
+        most = "10000"
+        return environment(
+            OTRACE_LIVE_PAGES=most, OTRACE_LIVE_PAGES_PER_ACCOUNT=most, OTRACE_CONNECTIONS_PER_ADDRESS=most
+        )
 
     def admin(self, *arguments: str, stdin: str | None = None) -> dict:
         """One of the commands for scripts; they print one JSON object."""
@@ -111,12 +117,28 @@ class Server(Service):
 
     def postgres_memory_mb(self) -> float:
         """What its PostgreSQL takes, with memory that its processes share counted once."""
-        postmaster = int((self.data_dir / "postgres/data/postmaster.pid").read_text().split()[0])
-        total = 0
-        for pid in [postmaster, *children_of(postmaster)]:
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                total += proc_kilobytes(pid, "smaps_rollup", "Pss")
-        return total * 1024 / 1e6
+        return memory_of_tree_mb(int((self.data_dir / "postgres/data/postmaster.pid").read_text().split()[0]))
+
+    def memory_with_postgres_mb(self) -> float:
+        """What it and its PostgreSQL take, counted so: the one is the other's child."""
+        return memory_of_tree_mb(self.process.pid)
+
+    def sql(self, statements: str) -> str:
+        """Has its PostgreSQL do something, past the server."""
+        return psql(self.data_dir / "postgres/run", DATABASE, statements)
+
+    def database_mb(self) -> float:
+        """What its records take on disk."""
+        return database_mb(self.data_dir / "postgres/run", DATABASE)
+
+    def contents_mb(self) -> float:
+        """What its contents take on disk."""
+        return disk_mb(self.data_dir / "blobs")
+
+
+def disk_mb(folder: pathlib.Path) -> float:
+    """What a folder takes on disk, in whole blocks as the file system gives them."""
+    return int(run(["du", "--summarize", "--block-size=1", folder]).split()[0]) / 1e6
 
 
 @contextlib.contextmanager

@@ -6,14 +6,15 @@ import dataclasses
 import pathlib
 from collections.abc import Callable, Iterable
 
-from .figures import Figure
+from .figures import BROKE, NOT_MEASURED, Figure, Section
 from .processes import BenchError, NotHere, say
 
 
 @dataclasses.dataclass(frozen=True)
 class Repetitions:
-    """How often, how long and how much."""
+    """How often, how long and how much. As they stand here they are those of the goals."""
 
+    is_full: bool = True
     cold_starts: int = 3
     warm_starts: int = 5
     idle_rounds: int = 3
@@ -30,6 +31,7 @@ class Repetitions:
     mlflow_batches_a_client: int = 5
     chart_requests: int = 20
     mlflow_history_points: int = 100_000
+    single_artifacts: int = 10
     many_points: int = 10_000_000
     output_rounds: int = 2
     output_megabytes: int = 1000
@@ -37,11 +39,19 @@ class Repetitions:
     event_rounds: int = 10
     import_rounds: int = 2
     imported_runs: int = 10_000
-    listed_runs: int = 100_000
-    page_loads: int = 100
+    # In one project, which grows from each to the next.
+    list_sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000)
+    # MLflow has the second of them.
+    list_rounds: int = 3
+    list_requests: int = 60
+    mlflow_list_requests: int = 20
+    connections: int = 2000
+    # Longer than the server leaves an idle connection open.
+    connection_seconds: int = 20
 
 
 QUICK = Repetitions(
+    is_full=False,
     cold_starts=1,
     warm_starts=2,
     idle_rounds=1,
@@ -58,6 +68,7 @@ QUICK = Repetitions(
     mlflow_batches_a_client=3,
     chart_requests=5,
     mlflow_history_points=10_000,
+    single_artifacts=3,
     many_points=1_000_000,
     output_rounds=1,
     output_megabytes=200,
@@ -65,8 +76,12 @@ QUICK = Repetitions(
     event_rounds=3,
     import_rounds=1,
     imported_runs=2_000,
-    listed_runs=20_000,
-    page_loads=40,
+    list_sizes=(2_000, 10_000),
+    list_rounds=1,
+    list_requests=20,
+    mlflow_list_requests=5,
+    connections=500,
+    connection_seconds=5,
 )
 
 
@@ -79,17 +94,21 @@ class Bench:
         self.bare_insert = bin_dir / "bare_insert"
         self.work = work
         self.repetitions = repetitions
-        self.figures: list[Figure] = []
+        self.sections: list[Section] = []
         self.has_broken = False
+
+    def begin(self, title: str, how: str) -> None:
+        """From here on figures are of this section."""
+        self.sections.append(Section(title, how))
 
     def measure(self, what: str, section: Callable[..., Iterable[Figure]], *arguments: object) -> None:
         """Runs a section. One that cannot be measured is a line of the table, and the others go on."""
         say(what)
         try:
             for line in section(self, *arguments):
-                self.figures.append(line)
+                self.add(line)
         except NotHere as missing:
-            self.figures.append(Figure(f"{what}: {missing}", "-", verdict="not measured"))
+            self.add(Figure(f"{what}: {missing}", "-", verdict=NOT_MEASURED))
         except (BenchError, OSError) as error:
             self.broke(what, error)
 
@@ -98,4 +117,8 @@ class Bench:
         say(f"{what}: {error}")
         self.has_broken = True
         first_line = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":")[:80]
-        self.figures.append(Figure(f"{what}: {first_line}", "-", verdict="broke"))
+        self.add(Figure(f"{what}: {first_line}", "-", verdict=BROKE))
+
+    def add(self, line: Figure) -> None:
+        """A line of the section."""
+        self.sections[-1].figures.append(line)

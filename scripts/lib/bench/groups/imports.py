@@ -13,11 +13,20 @@ from ..server import Account, Server, served
 from ..session import Bench
 
 IMPORT_SECONDS = 120
+# The number of runs that the goal is for.
+IMPORTED_RUNS = 10_000
 
 RESULTS = 20
 LOG_LINES = 50
 FOLDER = "history"
 WITHIN = 1800
+
+TITLE = "Importing runs, and what they take on disk"
+HOW = (
+    f"`otrace import` of runs with {RESULTS} results, a file and a log of {LOG_LINES} lines each, from its start to "
+    "its end; from the second round on the runs of the one before are replaced. On disk counts, after the first round, "
+    "what the database with its indexes and the folder of contents grew by."
+)
 
 
 def measure(bench: Bench) -> None:
@@ -34,6 +43,7 @@ def importing(bench: Bench, server: Server, account: Account) -> Iterator[Figure
     client = Client(bench, "imports", bench.client, server, account)
     client.prepare()
     count = bench.repetitions.imported_runs
+    database_mb, contents_mb = server.database_mb(), server.contents_mb()
     seconds = []
     for number in range(bench.repetitions.import_rounds):
         say(f"importing {count:,} runs, round {number + 1}")
@@ -42,7 +52,12 @@ def importing(bench: Bench, server: Server, account: Account) -> Iterator[Figure
         client.run([client.binary, "import", "--spec", f"{FOLDER}/import.json", "--yes"], seconds=WITHIN)
         seconds.append(time.perf_counter() - began)
         expect_runs(server, account, count)
-    yield figure(f"{count:,} runs imported", seconds, "s", at_most=IMPORT_SECONDS)
+        if number == 0:
+            database_mb, contents_mb = server.database_mb() - database_mb, server.contents_mb() - contents_mb
+    is_full = count == IMPORTED_RUNS
+    yield figure(f"{count:,} runs imported", seconds, "s", at_most=IMPORT_SECONDS, is_full=is_full)
+    yield figure("  each, in the database", [database_mb * 1000 / count], "kB")
+    yield figure("  each, its file and log", [contents_mb * 1000 / count], "kB")
     client.discard()
 
 

@@ -1,63 +1,37 @@
-"""What recording a run costs: memory of the idle server, what `otrace run` adds to a command, creating runs."""
+"""What recording a run costs on the machine where it happens: what `otrace run` adds to a command."""
 
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Iterator
 
-from ..client import Client
+from ..client import Client, prepared_clients
 from ..figures import Figure, figure
-from ..processes import ROOT, BenchError, say
+from ..processes import BenchError
 from ..server import Account, Server, served
 from ..session import Bench
-from . import creation
-from .starts import IDLE_MEMORY_MB
-
-PUBLISHED_CLIENT = ROOT / "target/published-client/bin/otrace"
 
 RUN_OVERHEAD_MS = 30
 HELP_MS = 10
 LIST_MS = 50
 LISTED_RUNS = 300
 
+TITLE = "Recording a run"
+HOW = (
+    "Whole commands as people type them, timed by hyperfine, in a small git repository with a dependency file and a "
+    "log; the time of `true` alone is taken off. The published client is `origami-trace` from PyPI, against the same "
+    "server, in turns with ours."
+)
+
 
 def measure(bench: Bench) -> None:
-    """All of it on one server, in an order in which none spoils the next."""
+    """All of it on one server."""
     try:
         with served(bench, "runs") as (server, account):
-            bench.measure("idle memory", idle_memory, server, account)
             bench.measure("otrace run", run_overhead, server, account)
-            # Before the project has more runs than anybody lists.
             bench.measure("otrace at hand", at_hand, server, account)
-            bench.measure("creating runs", creation.run_creation, server, account)
-            # Last, because it is what may leave the most behind.
-            bench.measure("memory after sign-ins", memory_after_sign_ins, server, account)
     except BenchError as error:
         bench.broke("a server with a project", error)
-
-
-def idle_memory(bench: Bench, server: Server, account: Account) -> Iterator[Figure]:
-    """What the server takes when it is left alone after some work."""
-    memory, postgres = [], []
-    for _ in range(bench.repetitions.idle_rounds):
-        for _ in range(25):
-            for path in ("/signin", "/v1/auth/whoami", "/v1/runs/count"):
-                server.expect("GET", path, headers=account.headers())
-            server.create_run(account)
-        time.sleep(5)
-        memory.append(server.memory_mb())
-        postgres.append(server.postgres_memory_mb())
-    yield figure("server, resident, 5 s after 100 requests", memory, "MB", at_most=IDLE_MEMORY_MB)
-    yield figure("its PostgreSQL, sum of PSS, then", postgres, "MB")
-
-
-def memory_after_sign_ins(bench: Bench, server: Server, account: Account) -> Iterator[Figure]:
-    """Hashing a password takes 19 MiB or more for a moment; this is what stays of it."""
-    for _ in range(10):
-        server.sign_in(account)
-    time.sleep(5)
-    yield figure("server, resident, 5 s after 10 sign-ins", [server.memory_mb()], "MB")
 
 
 def run_overhead(bench: Bench, server: Server, account: Account) -> Iterator[Figure]:
@@ -95,19 +69,3 @@ def at_hand(bench: Bench, server: Server, account: Account) -> Iterator[Figure]:
     yield figure("otrace --help", [seconds * 1000 for seconds in help_seconds], "ms", at_most=HELP_MS)
     name = f"otrace runs, in a project of {LISTED_RUNS} runs or more"
     yield figure(name, [seconds * 1000 for seconds in list_seconds], "ms", at_most=LIST_MS)
-
-
-def prepared_clients(bench: Bench, server: Server, account: Account) -> list[Client]:
-    """Ours, and the published one where it is installed and works."""
-    ours = Client(bench, "otrace", bench.client, server, account)
-    ours.prepare()
-    if not PUBLISHED_CLIENT.exists():
-        say("the published client is not installed (scripts/setup test does it): measuring without it")
-        return [ours]
-    published = Client(bench, "published client", PUBLISHED_CLIENT, server, account)
-    try:
-        published.prepare()
-    except BenchError as error:
-        say(f"the published client does not work here: measuring without it. {error}")
-        return [ours]
-    return [ours, published]

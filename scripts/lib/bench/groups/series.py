@@ -29,6 +29,13 @@ LONG_BATCH = 10_000
 MANY_SERIES = 100
 CHART = "?points=1000"
 
+TITLE = "Points of series, beside MLflow"
+HOW = (
+    f"{CLIENTS} clients send batches of {BATCH:,} points, each to a run of its own and each after the acknowledgement "
+    "of the one before: ours as JSON over HTTP, MLflow's through its own client (`log_batch`) in a process each. The "
+    "rate is over all clients; the two take turns. A chart is asked for through the API."
+)
+
 
 def measure(bench: Bench) -> None:
     """All of it. What MLflow is not needed for comes first, so that it is measured where MLflow is not."""

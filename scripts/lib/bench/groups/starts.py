@@ -15,6 +15,13 @@ WARM_START_SECONDS = 1
 IDLE_MEMORY_MB = 40
 SERVER_BINARY_MB = 35
 
+TITLE = "Starting"
+HOW = (
+    "From the start of the process until `/health/ready` answers 200, asked again every millisecond: on an empty data "
+    "directory, where `initdb` and the migrations come first, and on one that is there. The binaries are as the "
+    "release profile makes them, with pages, style, scripts and documentation inside."
+)
+
 
 def measure(bench: Bench) -> None:
     """All of it, on one data directory."""

@@ -21,6 +21,12 @@ STREAMS = 1000
 WITHIN = 60
 EVENT = b"event: run\n"
 
+TITLE = "Open pages"
+HOW = (
+    f"{STREAMS:,} event streams of a project's page are open on a server that has just started; its resident set "
+    "before and after tells what each takes. Then runs are created one by one, and each stream is waited for."
+)
+
 
 def measure(bench: Bench) -> None:
     """All of it, on a server that has just started and has no freed memory to reuse."""
