@@ -348,7 +348,8 @@ function options(chart) {
   return {
     width: chart.place.clientWidth,
     height: chart.place.clientHeight,
-    padding: [8, 8, 0, 0],
+    // Right of the last tick is room for half of its label.
+    padding: [8, 24, 0, 0],
     legend: { show: false },
     scales: {
       x: { time: state.x === 'time', range: (plot, min, max) => ends(min, max) },

@@ -267,7 +267,7 @@ fn as_logged(path: PathBuf) -> Passed {
         printer::warning(Error::file("read", &path, &error));
         Measure::default().of_file(path)
     });
-    Passed { log, in_mid_line: false }
+    Passed { log, in_mid_line: false, cut_short: None }
 }
 
 fn exit_code(status: ExitStatus) -> i32 {

@@ -202,8 +202,15 @@ impl Client {
     }
 
     async fn call<A: DeserializeOwned>(&self, request: RequestBuilder) -> Result<A> {
-        let response = self.answer(&self.built(request)?, None, None).await?;
-        self.read(response).await
+        let request = self.built(request)?;
+        let mut backoff = Backoff::new(&self.patience);
+        loop {
+            let read = self.read(self.answer(&request, None, None).await?).await;
+            // Nobody knows what an answer that broke off would have said: it is asked for again.
+            let is_cut_off = matches!(&read, Err(error) if error.is_cut_off());
+            let Some(wait) = is_cut_off.then(|| backoff.next_wait()).flatten() else { return read };
+            tokio::time::sleep(wait).await;
+        }
     }
 
     /// Sends what belongs to the run, with its token. A token that the server takes no more, such as
@@ -285,7 +292,7 @@ impl Client {
         if !status.is_success() {
             return Err(self.refusal(response).await);
         }
-        let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        let body = response.bytes().await.map_err(|error| self.unreachable(&error).cut_off())?;
         let verdict: Option<Verdict> = serde_json::from_slice(&body).ok();
         if verdict.is_some_and(|verdict| !verdict.ok) {
             return Err(self.said_no(status, &body));

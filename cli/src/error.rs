@@ -15,6 +15,7 @@ const FAILED: u8 = 1;
 
 /// A failure that ends the command. Printed as two lines, `error: message` and `hint: hint`; as part of a warning,
 /// as two sentences on one line.
+#[expect(clippy::struct_excessive_bools, reason = "what callers ask of a failure, each by itself")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     message: String,
@@ -23,6 +24,7 @@ pub struct Error {
     is_unreachable: bool,
     is_unsent: bool,
     is_absent: bool,
+    is_cut_off: bool,
 }
 
 impl Error {
@@ -35,6 +37,7 @@ impl Error {
             is_unreachable: false,
             is_unsent: false,
             is_absent: false,
+            is_cut_off: false,
         }
     }
 
@@ -97,6 +100,17 @@ impl Error {
         self.is_absent
     }
 
+    /// Marks an answer that broke off after it had begun: what was asked for may well be done.
+    pub fn cut_off(mut self) -> Self {
+        self.is_cut_off = true;
+        self
+    }
+
+    /// Whether an answer broke off after it had begun.
+    pub fn is_cut_off(&self) -> bool {
+        self.is_cut_off
+    }
+
     /// Puts what was being done in front of what went wrong.
     pub fn context(mut self, doing: &str) -> Self {
         self.message = format!("{doing} {}", self.message);
@@ -107,8 +121,7 @@ impl Error {
     pub fn file(doing: &str, path: &Path, error: &io::Error) -> Self {
         if error.kind() == io::ErrorKind::StorageFull {
             // Whichever file it is, so that it is told once.
-            return Self::new(format!("{error}: what is recorded here is cut short from now on"))
-                .with_hint("Make room on the disk; the command itself is not held up.");
+            return Self::new(format!("the disk has no room for more: {error}")).with_hint("Make room on the disk.");
         }
         Self::new(format!("could not {doing} {}: {error}", path.display()))
     }

@@ -59,6 +59,8 @@ pub struct Passed {
     pub log: StoredFile,
     /// Whether it stopped in the middle of a line.
     pub in_mid_line: bool,
+    /// Why the log is not all of it, if it is not.
+    pub cut_short: Option<String>,
 }
 
 /// Streams that are listened to.
@@ -100,6 +102,8 @@ struct Log {
     stored: Option<StoredLog>,
     /// When there was output. Nothing once it has been told that there is none.
     written: Option<Instant>,
+    /// Why the disk does not take it any more.
+    cut_short: Option<String>,
 }
 
 /// Starts to pass the streams through, each with who holds it too, and by which number. `ended` comes to its end when the command has ended, `enough` when there
@@ -197,7 +201,7 @@ impl Tee {
 impl Passing {
     fn new(stream: Stream, heir: Arc<Heir>, number: u8) -> Self {
         let Stream { source, through, log_path, log, done } = stream;
-        let log = Log { path: log_path, stored: Some(log), written: None };
+        let log = Log { path: log_path, stored: Some(log), written: None, cut_short: None };
         Self { source, heir, number, through, log, done, last: b'\n', left: BUFFER }
     }
 
@@ -222,8 +226,9 @@ impl Passing {
     fn finish(self) {
         drop(self.source);
         self.heir.let_go_of(self.number);
+        let (log, cut_short) = self.log.finish();
         // Nobody is left to be told if the run was given up meanwhile.
-        let _ = self.done.send(Passed { log: self.log.finish(), in_mid_line: self.last != b'\n' });
+        let _ = self.done.send(Passed { log, in_mid_line: self.last != b'\n', cut_short });
     }
 }
 
@@ -246,14 +251,15 @@ impl Log {
         self.note(written);
     }
 
-    fn finish(mut self) -> StoredFile {
+    fn finish(mut self) -> (StoredFile, Option<String>) {
         match self.stored.take().map(StoredLog::finish) {
-            Some(Ok(file)) => return file,
+            Some(Ok(file)) => return (file, None),
             Some(Err(error)) => self.note(Err(error)),
             None => {}
         }
-        let path = self.path;
-        stored::measure(path.clone()).unwrap_or_else(|_| Measure::default().of_file(path))
+        let Self { path, cut_short, .. } = self;
+        let log = stored::measure(path.clone()).unwrap_or_else(|_| Measure::default().of_file(path));
+        (log, cut_short)
     }
 
     /// A full disk must not stop the command, which may not write to it at all.
@@ -261,6 +267,7 @@ impl Log {
         if let Err(error) = written {
             printer::warning(Error::file("write", &self.path, &error));
             self.stored = None;
+            self.cut_short = Some(error.to_string());
         }
     }
 }

@@ -97,9 +97,7 @@ pub fn note(text: impl Display) {
         return;
     }
     let text = text.to_string();
-    progress::beside(|| {
-        let _ = writeln!(anstream::stderr(), "{}", clean(&text));
-    });
+    progress::beside(|| say(&format!("{}\n", clean(&text))));
 }
 
 /// Asks a question on standard error and leaves the cursor behind it.
@@ -123,9 +121,7 @@ pub fn warning(text: impl Display) {
     if !SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(text.clone()) {
         return;
     }
-    progress::beside(|| {
-        let _ = writeln!(anstream::stderr(), "{WARNING}otrace:{WARNING:#} {}", on_one_line(&text));
-    });
+    progress::beside(|| say(&format!("{WARNING}otrace:{WARNING:#} {}\n", on_one_line(&text))));
 }
 
 /// Says why the command failed, and below it what to do.
@@ -134,9 +130,15 @@ pub fn error(error: &Error) {
     if let Some(hint) = error.hint() {
         let _ = writeln!(text, "{HINT}hint:{HINT:#} {}", on_one_line(hint));
     }
-    progress::beside(|| {
-        let _ = write!(anstream::stderr(), "{text}");
-    });
+    progress::beside(|| say(&text));
+}
+
+/// Writes to standard error in one piece: what a recorded command prints there comes before or after it.
+fn say(text: &str) {
+    let stderr = io::stderr();
+    let mut piece = anstream::AutoStream::new(Vec::<u8>::new(), anstream::AutoStream::choice(&stderr));
+    let _ = piece.write_all(text.as_bytes());
+    let _ = stderr.lock().write_all(&piece.into_inner());
 }
 
 /// Prints text that is laid out already, such as `--help`.

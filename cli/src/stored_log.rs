@@ -162,7 +162,9 @@ impl StoredLog {
         self.file.write_all(&self.out).inspect_err(|_| self.out.clear())?;
         self.measure.add(&self.out);
         self.out.clear();
-        self.rest.keep(self.measure.size(), self.stream.held(), self.is_at_return)
+        // Without it, a kill at this moment would cost what is held back. The log itself goes on.
+        let _ = self.rest.keep(self.measure.size(), self.stream.held(), self.is_at_return);
+        Ok(())
     }
 }
 

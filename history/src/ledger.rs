@@ -1,10 +1,10 @@
 //! The ledger: one line for each run, for scripts, agents and spreadsheets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use otrace_wire::details::HowWell;
-use otrace_wire::{Run, RunStatus};
+use otrace_wire::{ExperimentId, Run, RunStatus};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -50,8 +50,8 @@ struct Line {
 }
 
 impl Line {
-    fn of(run: &Run) -> Self {
-        let entry = Entry::new(run, None);
+    fn of(run: &Run, parent: Option<&Run>) -> Self {
+        let entry = Entry::new(run, parent);
         let code = entry.code.as_ref();
         Self {
             commit: code.and_then(|code| code.commit.clone()),
@@ -84,10 +84,25 @@ impl Line {
     }
 }
 
+/// These runs as lines of JSON, in their order. A parent that is among them is called as its own line calls it.
+pub fn jsonl(runs: &[Run]) -> String {
+    let by_number: HashMap<ExperimentId, &Run> = runs.iter().map(|run| (run.experiment_id, run)).collect();
+    let mut lines = String::new();
+    for run in runs {
+        let parent = run.parent.and_then(|parent| by_number.get(&parent).copied());
+        let _ = writeln!(lines, "{}", line(run, parent));
+    }
+    lines
+}
+
 /// A run as one line of JSON, without the line's end.
 pub fn jsonl_line(run: &Run) -> String {
+    line(run, None)
+}
+
+fn line(run: &Run, parent: Option<&Run>) -> String {
     // What it is made of can be written: texts, and numbers that are finite or become null.
-    serde_json::to_string(&Line::of(run)).map(text::json).unwrap_or_default()
+    serde_json::to_string(&Line::of(run, parent)).map(text::json).unwrap_or_default()
 }
 
 /// These runs as a table in Markdown, in their order.
@@ -149,5 +164,13 @@ mod tests {
         assert_eq!((&told["experiment_id"], &told["intent"]), (&json!("exp007"), &json!(run.intent)));
         let table = markdown("p", &[run]);
         assert_eq!(table.lines().count(), 5, "{table}");
+    }
+
+    #[test]
+    fn a_run_without_a_number_is_called_the_same_as_a_parent() {
+        let lines = jsonl(&[sample::run(-1), sample::child(-2, -1)]);
+        let told: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert!(told[0]["experiment_id"].as_str().is_some_and(|name| name.starts_with("offline-")), "{lines}");
+        assert_eq!(told[1]["parent"], told[0]["experiment_id"], "{lines}");
     }
 }

@@ -33,6 +33,10 @@ pub(crate) struct ListRuns {
     /// `next_cursor` of the answer before, with the other arguments as they were.
     #[serde(default)]
     pub(crate) cursor: Option<String>,
+    // As published clients offered it: taken, and not advertised.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub(crate) query: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -125,13 +129,21 @@ pub(crate) struct ListArtifacts {
 pub(crate) struct DownloadArtifact {
     /// The run: exp042, or its UUID.
     #[serde(alias = "run_id")]
-    pub(crate) run: String,
+    #[schemars(required)]
+    pub(crate) run: Option<String>,
     /// The artifact's path as `trace_list_artifacts` tells it.
-    #[serde(alias = "artifact_id")]
-    pub(crate) path: String,
+    #[schemars(required)]
+    pub(crate) path: Option<String>,
     /// `next_cursor` of the answer before.
     #[serde(default)]
     pub(crate) cursor: Option<String>,
+    // As published clients offered it, in the place of run and path: taken, and not advertised.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub(crate) artifact_id: Option<String>,
+    #[serde(default)]
+    #[schemars(skip)]
+    pub(crate) output: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

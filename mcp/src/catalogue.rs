@@ -9,7 +9,7 @@ use crate::arguments::{
     SearchExperiments, ValidateRunSpec,
 };
 use crate::source::{Refusal, Result, RunsQuery, Source};
-use crate::{difference, files, ledger, listing, one_run};
+use crate::{difference, files, ledger, listing, one_run, run_spec};
 
 const LIST_RUNS: &str = "trace_list_runs";
 const SEARCH_EXPERIMENTS: &str = "trace_search_experiments";
@@ -52,7 +52,7 @@ const ABOUT_LIST_ARTIFACTS: &str = "Lists the files that are kept with a run: pa
 
 const ABOUT_SAVING: &str = "Downloads a file that is kept with a run, or several by a folder or a glob such as \
     outputs/*.json, into .trace/downloads/ of this workspace, and returns {files} with the path of each. Read them \
-    from there. Changes nothing outside of that folder.";
+    from there. Changes no file that was there before.";
 
 const ABOUT_READING: &str = "Reads a file that is kept with a run, by its path. Returns {encoding, content, \
     next_cursor, size_bytes, url}: a piece of it as text, or as base64 where it is not text. url has the whole file \
@@ -67,8 +67,8 @@ const ABOUT_LEDGER: &str = "The ledger of all runs, the oldest first, some runs 
     next_cursor} for markdown.";
 
 const ABOUT_VALIDATE: &str = "Checks a RunSpec without any side effect: nothing is recorded or started. Use it before \
-    you write one to a file for `otrace run --spec`. Returns {valid: true, command_line, yaml}, or {valid: false, \
-    mistakes}.";
+    you write one to a file for `otrace run --spec`. Returns {valid: true, command_line, yaml}, where yaml is what to \
+    write to that file (null, if it is too long for an answer), or {valid: false, mistakes} with all of them.";
 
 const ABOUT_ADD_NOTE: &str = "Writes a note on a run, for everybody in the project. Use it for what was learnt, in \
     your own words; with #insight in it, it is kept among the project's insights. Each call adds one. Returns \
@@ -91,10 +91,8 @@ pub(crate) fn tools<S: Source>(source: &S) -> Vec<Tool> {
         download,
         tool::<DiffRuns>(DIFF_RUNS, "Compare two runs", ABOUT_DIFF),
         tool::<ExportLedger>(EXPORT_LEDGER, "Export the ledger", ABOUT_LEDGER),
+        tool::<ValidateRunSpec>(VALIDATE_RUN_SPEC, "Check a RunSpec", ABOUT_VALIDATE),
     ];
-    if S::CHECKS_RUN_SPECS {
-        tools.push(tool::<ValidateRunSpec>(VALIDATE_RUN_SPEC, "Check a RunSpec", ABOUT_VALIDATE));
-    }
     if source.why_read_only().is_none() {
         let adds = ToolAnnotations::new().read_only(false).destructive(false).idempotent(false).open_world(false);
         tools.push(tool::<AddNote>(ADD_NOTE, "Write a note", ABOUT_ADD_NOTE).annotate(adds));
@@ -121,7 +119,7 @@ pub(crate) async fn call<S: Source>(source: &S, name: &str, given: Map<String, V
         DOWNLOAD_ARTIFACT => files::download(source, &arguments::read(given)?).await,
         DIFF_RUNS => difference::diff(source, &arguments::read(given)?).await,
         EXPORT_LEDGER => ledger::export(source, &arguments::read(given)?).await,
-        VALIDATE_RUN_SPEC => validate(source, &arguments::read(given)?),
+        VALIDATE_RUN_SPEC => Ok(run_spec::check(arguments::read(given)?)),
         ADD_NOTE => add_note(source, &arguments::read(given)?).await,
         _ => Err(Refusal::new(format!("There is no tool {name}. tools/list names those that there are."))),
     }
@@ -129,7 +127,7 @@ pub(crate) async fn call<S: Source>(source: &S, name: &str, given: Map<String, V
 
 fn listed(asked: ListRuns) -> RunsQuery {
     RunsQuery {
-        query: None,
+        query: asked.query,
         status: asked.status,
         tags: asked.tags.unwrap_or_default(),
         sort: asked.sort,
@@ -147,17 +145,6 @@ fn searched(asked: SearchExperiments) -> RunsQuery {
         limit: listing::limit(asked.limit),
         cursor: asked.cursor,
     }
-}
-
-fn validate<S: Source>(source: &S, asked: &ValidateRunSpec) -> Result<Value> {
-    if !S::CHECKS_RUN_SPECS {
-        return source.check_run_spec(&asked.spec).map(|_| Value::Null);
-    }
-    Ok(match source.check_run_spec(&asked.spec) {
-        Ok(checked) => json!({"valid": true, "command_line": checked.command_line, "yaml": checked.yaml}),
-        // What was asked is answered: it is no failure of the tool.
-        Err(mistakes) => json!({"valid": false, "mistakes": mistakes.to_string()}),
-    })
 }
 
 async fn add_note<S: Source>(source: &S, asked: &AddNote) -> Result<Value> {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{DownloadArtifact, ListArtifacts};
 use crate::budget;
-use crate::source::{Download, Result, Source};
+use crate::source::{Download, FileOf, Refusal, Result, Source};
 
 /// So many bytes a piece has that is not text: whole groups of three, four characters each.
 const BINARY_MAX: usize = budget::ROOM / 4 * 3 / 3 * 3;
@@ -34,23 +34,25 @@ fn path(artifact: &Artifact) -> Option<&str> {
 
 fn row(artifact: &Artifact) -> Value {
     json!({
+        "id": artifact.id,
         "path": path(artifact),
         "type": artifact.kind,
         "size_bytes": artifact.size_bytes,
         "content_type": artifact.content_type,
         "hash": artifact.hash,
-        "is_stored": artifact.hash.is_some() && artifact.stored_path.is_some(),
+        "is_stored": artifact.hash.is_some() && artifact.stored_path.is_some() && artifact.content_deleted_at.is_none(),
     })
 }
 
 /// One of them, or a piece of it.
 pub(crate) async fn download<S: Source>(source: &S, asked: &DownloadArtifact) -> Result<Value> {
-    let run = source.run(&asked.run).await?;
+    if asked.output.is_some() && !S::SAVES_FILES {
+        return Err(Refusal::new("No file can be written from here: leave output out, and fetch the answer's url."));
+    }
     let from = budget::place(asked.cursor.as_deref())? as u64;
-    // Published clients named it by its id.
-    let by_id = run.artifacts.iter().find(|artifact| artifact.id.is_some_and(|id| id.to_string() == asked.path));
-    let wanted = by_id.and_then(path).unwrap_or(&asked.path);
-    match source.download(&run, wanted, from).await? {
+    let (run, path) = wanted(source, asked).await?;
+    let file = FileOf { path: &path, from, output: asked.output.as_deref() };
+    match source.download(&run, file).await? {
         Download::Saved(files) => {
             let count = files.len();
             let told = files.iter().map(|file| json!(file)).collect();
@@ -59,6 +61,28 @@ pub(crate) async fn download<S: Source>(source: &S, asked: &DownloadArtifact) ->
         }
         Download::Piece { bytes, size_bytes, url } => Ok(piece(&run, &bytes, from, size_bytes, &url)),
     }
+}
+
+/// The run that the file is kept with, and what the run calls it. Published clients named a file by its id alone.
+async fn wanted<S: Source>(source: &S, asked: &DownloadArtifact) -> Result<(Run, String)> {
+    let Some(name) = asked.artifact_id.as_deref().or(asked.path.as_deref()) else {
+        return Err(Refusal::new("Say which file it is: give its run and its path."));
+    };
+    let mut run = match (&asked.run, &asked.artifact_id) {
+        (Some(run), _) => source.run(run).await?,
+        (None, Some(id)) => source.run_of(id).await?,
+        (None, None) => return Err(Refusal::new("Say which run the file is kept with: give run.")),
+    };
+    let is_it = |artifact: &Artifact| artifact.id.is_some_and(|id| id.to_string().eq_ignore_ascii_case(name.trim()));
+    if run.artifacts.iter().any(is_it) {
+        // Its path may be another's too: a config that the command has changed.
+        run.artifacts.retain(is_it);
+    }
+    let path = match run.artifacts.as_slice() {
+        [only] if is_it(only) => path(only).unwrap_or(name).to_owned(),
+        _ => name.to_owned(),
+    };
+    Ok((run, path))
 }
 
 fn piece(run: &Run, bytes: &[u8], from: u64, size_bytes: u64, url: &str) -> Value {

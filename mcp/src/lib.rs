@@ -15,9 +15,10 @@ mod files;
 mod ledger;
 mod listing;
 mod one_run;
+mod run_spec;
 pub mod server;
 pub mod source;
 
 pub use difference::compare;
 pub use server::McpServer;
-pub use source::{CheckedRunSpec, Download, LogOf, Refusal, Result, RunsPage, RunsQuery, SavedFile, Source};
+pub use source::{Download, FileOf, LogOf, Refusal, Result, RunsPage, RunsQuery, SavedFile, Source};

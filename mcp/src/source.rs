@@ -5,7 +5,6 @@ use std::fmt;
 use otrace_history::compare::Comparison;
 use otrace_wire::{LogStream, Run, Sha256Digest};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::difference;
 
@@ -66,6 +65,17 @@ pub struct LogOf {
     pub path: Option<String>,
 }
 
+/// One of a run's files, and what is wanted of it.
+#[derive(Clone, Copy, Debug)]
+pub struct FileOf<'a> {
+    /// What the run calls it.
+    pub path: &'a str,
+    /// The byte to begin with, where no file is written.
+    pub from: u64,
+    /// Which file of the agent's machine to write it to, if the agent says so; only where files are written.
+    pub output: Option<&'a str>,
+}
+
 /// What came of a download.
 #[derive(Clone, Debug)]
 pub enum Download {
@@ -93,21 +103,10 @@ pub struct SavedFile {
     pub size_bytes: u64,
 }
 
-/// A `RunSpec` that keeps the rules.
-#[derive(Clone, Debug, Serialize)]
-pub struct CheckedRunSpec {
-    /// The command as one line that a shell would take.
-    pub command_line: String,
-    /// The file to write it to, for `otrace run --spec`.
-    pub yaml: String,
-}
-
 /// One project, to be read, and to be written to where that is allowed.
 pub trait Source: Sized + Send + Sync + 'static {
     /// Whether [`Source::download`] writes files on the agent's machine, rather than giving their bytes.
     const SAVES_FILES: bool;
-    /// Whether [`Source::check_run_spec`] can tell.
-    const CHECKS_RUN_SPECS: bool;
 
     /// Why nothing may be written, in one sentence that says what to do; nothing, where it may.
     fn why_read_only(&self) -> Option<&'static str>;
@@ -121,6 +120,9 @@ pub trait Source: Sized + Send + Sync + 'static {
     /// One run with all that it left behind, by `exp042` or its UUID. The texts of its files may be missing.
     fn run(&self, name: &str) -> impl Future<Output = Result<Run>> + Send;
 
+    /// The same by a file that is kept with it: the artifact's id.
+    fn run_of(&self, artifact: &str) -> impl Future<Output = Result<Run>> + Send;
+
     /// The text of a content; `None`: it is not there, too long, or no text.
     fn text(&self, sha256: &Sha256Digest) -> impl Future<Output = Result<Option<String>>> + Send;
 
@@ -132,14 +134,9 @@ pub trait Source: Sized + Send + Sync + 'static {
     /// What a run printed from some byte on: as much as one answer holds, and nothing at its end.
     fn log(&self, run: &Run, log: &LogOf, from: u64) -> impl Future<Output = Result<Vec<u8>>> + Send;
 
-    /// A file that is kept with a run, by its path; some bytes of it, from `from` on, where no file is written.
-    fn download(&self, run: &Run, path: &str, from: u64) -> impl Future<Output = Result<Download>> + Send;
+    /// A file that is kept with a run; some bytes of it, where no file is written.
+    fn download(&self, run: &Run, file: FileOf<'_>) -> impl Future<Output = Result<Download>> + Send;
 
     /// Writes a note on a run, once.
     fn add_note(&self, run: &str, text: &str) -> impl Future<Output = Result<()>> + Send;
-
-    /// Checks a `RunSpec`; the refusal names every mistake.
-    fn check_run_spec(&self, _spec: &Map<String, Value>) -> Result<CheckedRunSpec> {
-        Err(Refusal::new("A RunSpec is checked where it will be run: start `otrace mcp` in that workspace."))
-    }
 }

@@ -4,6 +4,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use sqlx::PgPool;
+use time::OffsetDateTime;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::api_keys::KeyCache;
@@ -14,9 +16,11 @@ use crate::config::Config;
 use crate::limits::Limits;
 use crate::live::Live;
 use crate::mail::Mailer;
+use crate::outbound::Outbound;
 use crate::providers::Providers;
 use crate::services::contents::PartChecks;
 use crate::services::runs::RunCreation;
+use crate::services::storage_use::Counting;
 use crate::tokens::Tokens;
 
 /// What every request can reach.
@@ -34,10 +38,14 @@ pub struct App {
     pub live: Live,
     /// Cancelled when the server is told to stop: for a while it goes on serving, and says that it is not ready.
     pub draining: CancellationToken,
+    /// When the database and the store of contents were last found to answer. Locked while somebody looks.
+    pub ready_at: Mutex<Option<OffsetDateTime>>,
     /// Hashing, with a bound on how many run at once.
     pub passwords: Passwords,
     /// Where people can sign in besides.
     pub providers: Providers,
+    /// What calls the addresses that people chose.
+    pub outbound: Outbound,
     /// What sends letters, if it can.
     pub mailer: Mailer,
     /// What is signed and checked without a look-up.
@@ -50,6 +58,8 @@ pub struct App {
     pub run_creation: RunCreation,
     /// Large contents whose parts are being checked.
     pub part_checks: PartChecks,
+    /// Projects whose size is being counted for a page.
+    pub counting: Counting,
 }
 
 /// The one argument through which a handler reaches [`App`].
@@ -77,6 +87,7 @@ impl AppState {
         let passwords = Passwords::new(config.password_cost());
         let providers = Providers::new(config.sign_in.providers()?)?;
         let mailer = Mailer::new(&config.mail, config.http.public_url())?;
+        let outbound = Outbound::new(&config.webhooks.webhook_allow, config.is_local_only());
         let limits = Limits::start(pool.clone(), clock.clone(), &config.limits);
         Ok(Self(Arc::new(App {
             config,
@@ -85,14 +96,17 @@ impl AppState {
             blobs,
             live,
             draining: CancellationToken::new(),
+            ready_at: Mutex::default(),
             passwords,
             providers,
+            outbound,
             mailer,
             tokens,
             limits,
             key_cache: KeyCache::default(),
             run_creation: RunCreation::default(),
             part_checks: PartChecks::default(),
+            counting: Counting::default(),
         })))
     }
 

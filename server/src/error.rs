@@ -11,6 +11,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
+use metrics::counter;
 use otrace_wire::ErrorCode;
 use otrace_wire::version::Version;
 
@@ -34,6 +35,9 @@ pub enum AppError {
     /// It is not there, or the caller may not know that it is: `Run not found`.
     #[error("{0} not found")]
     NotFound(&'static str),
+    /// It was there, and was deleted for good.
+    #[error("{0}")]
+    Gone(Cow<'static, str>),
     /// The request can't be understood or breaks a rule.
     #[error("{0}")]
     Invalid(Cow<'static, str>),
@@ -83,7 +87,7 @@ impl AppError {
         match self {
             Self::SignedOut(_) | Self::Unconfirmed => ErrorCode::Unauthorized,
             Self::Forbidden(_) => ErrorCode::Forbidden,
-            Self::NotFound(_) => ErrorCode::NotFound,
+            Self::NotFound(_) | Self::Gone(_) => ErrorCode::NotFound,
             Self::Invalid(_) => ErrorCode::Invalid,
             Self::Conflict(_) => ErrorCode::Conflict,
             Self::TooLarge { .. } => ErrorCode::TooLarge,
@@ -100,6 +104,7 @@ impl AppError {
             Self::SignedOut(_) | Self::Unconfirmed => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Gone(_) => StatusCode::GONE,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -171,14 +176,18 @@ impl From<sqlx::Error> for AppError {
         match error {
             // No connection was free, or the database is away: nothing was done, so the caller may repeat it.
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
+                let kind = if matches!(error, sqlx::Error::PoolTimedOut) { "pool" } else { "unreachable" };
+                counter!("otrace_database_failures_total", "kind" => kind).increment(1);
                 tracing::warn!(error = %error, "the database is out of reach");
                 Self::Unavailable("The server's database is out of reach. Try again in a moment.".into())
             }
             sqlx::Error::Database(error) if error.code().as_deref() == Some("53100") => {
+                counter!("otrace_database_failures_total", "kind" => "full").increment(1);
                 tracing::error!(%error, "the database's disk is full");
                 Self::DiskFull
             }
             sqlx::Error::Database(error) if error.code().is_some_and(|code| is_passing(&code)) => {
+                counter!("otrace_database_failures_total", "kind" => "busy").increment(1);
                 tracing::warn!(%error, "the database could not answer now");
                 Self::Unavailable("The server's database is busy or restarting. Try again in a moment.".into())
             }

@@ -9,7 +9,8 @@
 //! - [`openapi`] tells machines what the API takes and answers.
 //! - [`services`] are the verbs; they begin and commit. [`store`] is SQL, [`blobs`] are contents.
 //! - [`providers`] let other sites vouch for a person, [`mail`] sends letters, [`tokens`] is what is signed
-//!   and checked without a look-up, [`limits`] keep how often anything may be done.
+//!   and checked without a look-up, [`limits`] keep how often anything may be done. [`outbound`] calls addresses
+//!   that people chose.
 //! - [`domain`] are the nouns and rules, pure.
 //! - [`live`] tells open pages what happens; [`database`] is the connection, and the private PostgreSQL.
 
@@ -31,6 +32,7 @@ pub mod mail;
 pub mod mcp;
 pub mod middleware;
 pub mod openapi;
+pub mod outbound;
 pub mod providers;
 pub mod routes;
 pub mod serve;

@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use otrace_server::commands::{self, Arguments};
+use otrace_server::commands;
 
 fn main() -> ExitCode {
-    commands::run(Arguments::parse())
+    commands::run()
 }

@@ -163,7 +163,7 @@ fn administration() -> Router<AppState> {
 }
 
 fn projects() -> Router<AppState> {
-    use web::projects;
+    use web::projects::{self, webhooks};
     use web::{audit, compare, insights, keys, lineage, members, notebook, runs, views};
     Router::new()
         .route("/dashboard", get(projects::index))
@@ -176,6 +176,16 @@ fn projects() -> Router<AppState> {
         .route("/projects/{slug}/settings", get(projects::settings::show).post(projects::settings::save))
         .route("/projects/{slug}/settings/columns", post(projects::settings::save_columns))
         .route("/projects/{slug}/settings/directions", post(projects::settings::save_directions))
+        .route("/projects/{slug}/settings/storage", get(projects::storage::show))
+        .route("/projects/{slug}/settings/storage/rules", post(projects::storage::add_rule))
+        .route("/projects/{slug}/settings/storage/rules/{rule}/delete", post(projects::storage::remove_rule))
+        .route("/projects/{slug}/settings/storage/tags", post(projects::storage::set_tags))
+        .route("/projects/{slug}/settings/webhooks", get(webhooks::list).post(webhooks::create))
+        .route("/projects/{slug}/settings/webhooks/{webhook}", get(webhooks::one::show).post(webhooks::one::save))
+        .route("/projects/{slug}/settings/webhooks/{webhook}/test", post(webhooks::one::test))
+        .route("/projects/{slug}/settings/webhooks/{webhook}/secret", post(webhooks::one::replace_secret))
+        .route("/projects/{slug}/settings/webhooks/{webhook}/delete", post(webhooks::one::delete))
+        .route("/projects/{slug}/settings/webhooks/{webhook}/messages/{message}/again", post(webhooks::one::send_again))
         .route("/projects/{slug}/delete", post(projects::settings::delete))
         .route("/projects/{slug}/restore", post(projects::deleted::restore))
         .route("/projects/{slug}/workspaces", get(web::workspaces::list))

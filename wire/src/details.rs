@@ -72,6 +72,12 @@ pub struct Artifact {
     /// When the client captured it, RFC 3339.
     #[serde(default)]
     pub created_at: Option<String>,
+    /// When its content was deleted by a rule of the project, RFC 3339; said by the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_deleted_at: Option<String>,
+    /// That rule, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_deleted_by: Option<String>,
 }
 
 /// A named value at the end of a run.
@@ -245,7 +251,8 @@ pub struct Snapshot {
     /// The files that were there at the end: `[{original_path, stored_path, type, size_bytes}]`.
     #[serde(default, deserialize_with = "null_as_default")]
     pub observed_artifacts: Vec<Value>,
-    /// The paths that were declared and not there: `[{path, type}]`.
+    /// The paths that were declared and not there, and what is not all there: `[{path, type, reason}]`, the reason
+    /// where there is more to say than that nothing was found.
     #[serde(default, deserialize_with = "null_as_default")]
     pub missing_expected_paths: Vec<Value>,
     /// The beginnings of its outputs, to read at a glance.

@@ -1,6 +1,6 @@
 //! The files that are kept with a run: copied, typed, parsed and excerpted.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
@@ -12,6 +12,7 @@ use crate::capture::expected::{Declared, Found};
 use crate::capture::large::Arrived;
 use crate::capture::masked;
 use crate::capture::stored::{self, StoredFile};
+use crate::error::Error;
 use crate::secrets::{Masker, Surface};
 use crate::workspace::Workspace;
 use crate::{clock, outputs, printer};
@@ -79,11 +80,18 @@ impl Kept {
             return self.add_unstored(path, original);
         }
         let target = folder.join(declared_folder(declared)).join(place(Path::new(&original)));
-        let copy = match copy(path, target, &original, declared, masker) {
+        let copy = match copy(path, target.clone(), &original, declared, masker) {
             Ok(copy) => copy,
+            Err(error) if error.kind() == io::ErrorKind::StorageFull && declared == Declared::Artifact => {
+                printer::warning(Error::file("write", &target, &error));
+                // The half that found room is of no use.
+                let _ = fs::remove_file(&target);
+                return self.add_in_place(path, original);
+            }
             Err(error) => {
                 printer::warning(format_args!("could not keep {original} with the run: {error}"));
-                self.missing.push(json!({"path": original, "type": declared.as_str()}));
+                let (kind, reason) = (declared.as_str(), error.to_string());
+                self.missing.push(json!({"path": original, "type": kind, "reason": reason}));
                 return;
             }
         };
@@ -105,6 +113,24 @@ impl Kept {
         let artifact = artifact(path, original, kind, &copy);
         self.artifacts.push(Artifact { stored_path: Some(stored_path), ..artifact });
         self.copies.push(copy);
+    }
+
+    /// Records a file that there is no room to copy. It is sent from where it is.
+    fn add_in_place(&mut self, path: &Path, original: String) {
+        let file = match stored::measure(path.to_path_buf()) {
+            Ok(file) => file,
+            Err(error) => {
+                let (kind, reason) = (Declared::Artifact.as_str(), error.to_string());
+                self.missing.push(json!({"path": original, "type": kind, "reason": reason}));
+                return;
+            }
+        };
+        let parsed = outputs::parse(path, &original);
+        self.results.extend(parsed.results);
+        self.tables.extend(parsed.tables);
+        self.evidence.extend(evidence(path, &original, kind_of(path, Declared::Artifact)));
+        self.refer_to(path, original, &file);
+        self.copies.push(file);
     }
 
     /// Records a file whose content the server has. It is too large to be read for more than its beginning.

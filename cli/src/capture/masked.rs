@@ -43,10 +43,7 @@ pub fn in_place(path: PathBuf, masking: Masking<'_>) -> io::Result<Masked> {
     let Some((masker, surface)) = masking else {
         return Ok(Masked { file: stored::measure(path)?, is_masked: false });
     };
-    // Most files have none, and need not be written a second time.
-    let trial = masker.on_trial();
-    let (measure, has_secrets) = pass(File::open(&path)?, &mut io::sink(), Some((&trial, surface.clone())), false)?;
-    if !has_secrets {
+    if let Some(measure) = without_secrets(&path, masker, &surface)? {
         return Ok(Masked { file: measure.of_file(path), is_masked: false });
     }
     let mut new_path = path.clone().into_os_string();
@@ -61,6 +58,24 @@ pub fn in_place(path: PathBuf, masking: Masking<'_>) -> io::Result<Masked> {
     let measure: io::Result<Measure> = replace();
     let measure = measure.inspect_err(|_| drop(fs::remove_file(&new_path)))?;
     Ok(Masked { file: measure.of_file(path), is_masked: true })
+}
+
+/// What is kept of a file that is somebody's own: itself, or where it has secrets a copy without them.
+pub fn aside(source: &Path, target: PathBuf, masking: Masking<'_>) -> io::Result<Masked> {
+    let Some((masker, surface)) = masking else {
+        return Ok(Masked { file: stored::measure(source.to_path_buf())?, is_masked: false });
+    };
+    match without_secrets(source, masker, &surface)? {
+        Some(measure) => Ok(Masked { file: measure.of_file(source.to_path_buf()), is_masked: false }),
+        None => copy(source, target, Some((masker, surface))),
+    }
+}
+
+/// Measures a file, if nothing in it is to be masked: most have no secrets, and need not be written a second time.
+fn without_secrets(path: &Path, masker: &Masker, surface: &Surface) -> io::Result<Option<Measure>> {
+    let trial = masker.on_trial();
+    let (measure, has_secrets) = pass(File::open(path)?, &mut io::sink(), Some((&trial, surface.clone())), false)?;
+    Ok((!has_secrets).then_some(measure))
 }
 
 /// Passes a file on, tells what arrives, and whether a secret was masked in it. One that `may_be_binary` and is,

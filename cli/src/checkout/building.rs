@@ -229,7 +229,10 @@ impl<'a> Building<'a> {
         let links: Vec<_> = links.into_iter().filter(leads_out).collect();
         if !links.is_empty() {
             let named = links.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
-            self.notes.push(format!("{} symbolic links lead out of this folder, such as {named}", links.len()));
+            self.notes.push(match links.len() {
+                1 => format!("1 symbolic link leads out of this folder: {named}"),
+                count => format!("{count} symbolic links lead out of this folder, such as {named}"),
+            });
         }
     }
 

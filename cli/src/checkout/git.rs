@@ -5,12 +5,17 @@
 //! are not cloned here.
 
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
 use crate::capture::git;
+
+/// How bundles begin.
+const BUNDLES: [&[u8; 16]; 2] = [b"# v2 git bundle\n", b"# v3 git bundle\n"];
 
 /// A repository of the user's.
 #[derive(Debug)]
@@ -47,6 +52,10 @@ impl Repository {
 
     /// Takes the commits of a bundle in. They get no name: a worktree is what keeps them.
     pub async fn take_bundle(&self, bundle: &Path) -> Result<()> {
+        // Git takes any other file for one that says which repository is meant: any of this machine.
+        if !is_bundle(bundle) {
+            return Err("it is no bundle".to_owned());
+        }
         let mut git = quiet(&self.root);
         git.args(["-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-tags", "--no-recurse-submodules"]);
         git.arg(bundle).arg("HEAD");
@@ -225,6 +234,12 @@ pub async fn lfs_files(worktree: &Path) -> Result<Vec<String>> {
 /// Whether git could name an object so. Anything else could be an option.
 pub fn is_commit(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_bundle(path: &Path) -> bool {
+    let mut start = [0; 16];
+    let is_read = File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok();
+    is_read && BUNDLES.iter().any(|known| **known == start)
 }
 
 /// Git in a folder, which changes nothing that it is not told to.

@@ -127,6 +127,8 @@ impl<'a> Plan<'a> {
             {
                 reason = format!("the bundle of its commits could not be taken in ({said})");
             }
+        } else {
+            "the bundle of its commits has others, and not the one that it ran on".clone_into(&mut reason);
         }
         if !repository.has(commit).await {
             return Base::Here(reason);

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::error::Result;
 use crate::export::{self, Exported, Wanted};
-use crate::printer;
+use crate::printer::{self, human};
 use crate::workspace::Workspace;
 
 /// So many files that could not be packed are named.
@@ -73,7 +73,8 @@ pub async fn run(args: &ExportArgs) -> Result<ExitCode> {
         }))?;
     } else {
         let (path, size) = (made.path.display(), printer::bytes(made.size_bytes));
-        printer::line(format_args!("Exported {} files to {path} ({size})", made.files));
+        let files = human::counted(made.files, "file");
+        printer::line(format_args!("Exported {files} to {path} ({size})"));
     }
     printer::done()
 }

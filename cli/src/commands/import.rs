@@ -16,6 +16,7 @@ use crate::import::files::{Folder, Measured};
 use crate::import::manifest::{Manifest, PlannedRun};
 use crate::import::sending;
 use crate::printer::human;
+use crate::secrets::Masker;
 use crate::workspace::Workspace;
 use crate::{printer, prompts, upload};
 
@@ -54,6 +55,10 @@ pub struct ImportArgs {
     #[arg(long)]
     pub outside: bool,
 
+    /// Keep passwords, tokens and other secrets as they are in what is recorded
+    #[arg(long)]
+    pub no_secret_masking: bool,
+
     /// Replace the project's runs without asking
     #[arg(long, short)]
     pub yes: bool,
@@ -88,10 +93,14 @@ pub async fn run(args: &ImportArgs) -> Result<ExitCode> {
         if !may_send(args, &outside)? {
             return Ok(ExitCode::from(2));
         }
+        let masker = if args.no_secret_masking { None } else { Some(Masker::of(&workspace)?) };
         let client = changing::client(&args.credentials).await?.patient(PATIENCE);
-        match import(&client, args, runs).await? {
+        match import(&client, args, runs, masker.as_ref()).await? {
             Some(outcome) => report(&outcome),
             None => return Ok(ExitCode::from(2)),
+        }
+        for told in masker.iter().flat_map(Masker::report) {
+            printer::warning(told);
         }
     }
     if wrong > 0 {
@@ -149,11 +158,16 @@ fn consent_to_send(args: &ImportArgs, outside: &[String]) -> Result<Consent> {
 }
 
 /// Imports runs; nothing, if nobody could be asked. Whatever goes wrong, the project stays as it is.
-async fn import(client: &Client, args: &ImportArgs, runs: Vec<PlannedRun>) -> Result<Option<ImportOutcome>> {
+async fn import(
+    client: &Client,
+    args: &ImportArgs,
+    runs: Vec<PlannedRun>,
+    masker: Option<&Masker>,
+) -> Result<Option<ImportOutcome>> {
     let begun = client.begin_import(Uuid::now_v7()).await?;
     let replaced = if args.append { 0 } else { begun.existing_runs };
     let imported = match consent(args, replaced, runs.len()) {
-        Ok(Consent::Given) => place(client, begun.id, args, runs).await.map(Some),
+        Ok(Consent::Given) => place(client, begun.id, args, runs, masker).await.map(Some),
         Ok(Consent::Refused) => Err(Error::new("the import was cancelled, and nothing was changed")),
         Ok(Consent::Unasked) => {
             let existing = human::counted(usize::try_from(replaced).unwrap_or(usize::MAX), "run");
@@ -185,8 +199,17 @@ fn consent(args: &ImportArgs, replaced: u64, count: usize) -> Result<Consent> {
 }
 
 /// Contents first, then the runs that name them, and last their place.
-async fn place(client: &Client, import: Uuid, args: &ImportArgs, runs: Vec<PlannedRun>) -> Result<ImportOutcome> {
-    let measured = Measured::of(&runs)?;
+async fn place(
+    client: &Client,
+    import: Uuid,
+    args: &ImportArgs,
+    mut runs: Vec<PlannedRun>,
+    masker: Option<&Masker>,
+) -> Result<ImportOutcome> {
+    if let Some(masker) = masker {
+        runs = runs.into_iter().map(|run| run.masked(masker)).collect();
+    }
+    let measured = Measured::of(&runs, masker)?;
     let unsent = upload::contents(client, &measured.to_send(&runs), true).await;
     if let Some(reason) = unsent.reason {
         return Err(reason);

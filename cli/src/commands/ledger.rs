@@ -1,6 +1,5 @@
 //! `otrace ledger`: one line for each of the project's runs.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,10 +48,7 @@ pub async fn run(args: &LedgerArgs) -> Result<ExitCode> {
     let History { project, mut runs } = history::read(&args.credentials, &Workspace::current()?, args.offline).await?;
     runs.sort_by_key(|run| (run.created_at, run.experiment_id));
     let text = match args.format {
-        Format::Jsonl => runs.iter().fold(String::new(), |mut text, run| {
-            let _ = writeln!(text, "{}", ledger::jsonl_line(run));
-            text
-        }),
+        Format::Jsonl => ledger::jsonl(&runs),
         Format::Markdown => ledger::markdown(&project, &runs),
     };
     if let Some(path) = &args.output {

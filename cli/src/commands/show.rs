@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use otrace_wire::details::HowWell;
 use otrace_wire::{LogStream, Run, Snapshot};
+use serde_json::Value;
 
 use crate::args::CredentialArgs;
 use crate::client::Client;
@@ -121,7 +122,11 @@ fn print_files(run: &Run) {
         super::artifacts::table(&run.artifacts).print();
     }
     let missing = run.snapshot.iter().flat_map(|snapshot| &snapshot.missing_expected_paths);
-    let missing: Vec<_> = missing.filter_map(|missing| missing["path"].as_str()).collect();
+    let told = |missing: &Value| match (missing["path"].as_str()?, missing["reason"].as_str()) {
+        (path, Some(reason)) => Some(format!("{path} ({reason})")),
+        (path, None) => Some(path.to_owned()),
+    };
+    let missing: Vec<_> = missing.filter_map(told).collect();
     if !missing.is_empty() {
         heading("Declared, and not there");
         missing.iter().for_each(printer::line);

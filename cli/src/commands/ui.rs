@@ -115,14 +115,49 @@ async fn listen(asked_for: Option<u16>, api_url: &str) -> Result<TcpListener> {
 
 /// Takes the first of the usual ports that is free, so that it is the same from day to day; else any.
 async fn listen_somewhere(servers: Option<u16>) -> Result<TcpListener> {
-    for port in USUAL_PORTS.filter(|port| servers != Some(*port)) {
-        if let Ok(listener) = bind(port).await {
-            return Ok(listener);
+    let listener = first_free(candidates(servers)).await;
+    listener.map_err(|error| Error::new(format!("could not listen on any port: {error}")))
+}
+
+/// The usual ports but for the server's, and at last 0, for which the system chooses one.
+fn candidates(servers: Option<u16>) -> impl Iterator<Item = u16> {
+    USUAL_PORTS.filter(move |port| servers != Some(*port)).chain([0])
+}
+
+async fn first_free(ports: impl IntoIterator<Item = u16>) -> io::Result<TcpListener> {
+    let mut refused = io::Error::from(ErrorKind::AddrNotAvailable);
+    for port in ports {
+        match bind(port).await {
+            Ok(listener) => return Ok(listener),
+            Err(error) => refused = error,
         }
     }
-    bind(0).await.map_err(|error| Error::new(format!("could not listen on any port: {error}")))
+    Err(refused)
 }
 
 async fn bind(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn port_8000_comes_first_then_the_next_and_never_the_servers() {
+        let all: Vec<u16> = (8000..=8009).chain([0]).collect();
+        assert_eq!(candidates(None).collect::<Vec<_>>(), all);
+        assert_eq!(candidates(Some(8000)).collect::<Vec<_>>(), all[1..]);
+        assert!(!candidates(Some(8004)).any(|port| port == 8004));
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_gives_way_to_the_next() {
+        let port = |listener: &TcpListener| listener.local_addr().expect("an address").port();
+        let (first, second) = (bind(0).await.expect("a port"), bind(0).await.expect("a port"));
+        let taken = [port(&first), port(&second)];
+        let found = first_free(taken.into_iter().chain([0])).await.expect("a port");
+        assert!(!taken.contains(&port(&found)), "{found:?}");
+        assert_eq!(first_free(taken).await.expect_err("none is free").kind(), ErrorKind::AddrInUse);
+    }
 }

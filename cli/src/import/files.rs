@@ -5,9 +5,13 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::path::{Component, Path, PathBuf};
 
-use crate::capture::stored::{self, StoredFile};
+use tempfile::TempDir;
+
+use crate::capture::masked;
+use crate::capture::stored::StoredFile;
 use crate::error::{Error, Result};
 use crate::import::manifest::PlannedRun;
+use crate::secrets::{Masker, Surface};
 use crate::workspace::Workspace;
 
 /// Where a manifest is: its paths begin there.
@@ -26,9 +30,13 @@ pub struct Source {
     pub shown: String,
 }
 
-/// Files by their content.
-#[derive(Debug, Default)]
-pub struct Measured(HashMap<PathBuf, StoredFile>);
+/// Files by their content, with the secrets in them masked and as they are.
+#[derive(Debug)]
+pub struct Measured {
+    files: HashMap<(PathBuf, bool), StoredFile>,
+    /// Where copies without secrets are. It goes with them.
+    _copies: TempDir,
+}
 
 impl<'a> Folder<'a> {
     /// The folder of this manifest.
@@ -75,27 +83,31 @@ impl Source {
 }
 
 impl Measured {
-    /// The files of these runs. Each is read once.
-    pub fn of(runs: &[PlannedRun]) -> Result<Self> {
+    /// The files of these runs, without secrets if there is somebody to mask them.
+    pub fn of(runs: &[PlannedRun], masker: Option<&Masker>) -> Result<Self> {
+        let copies = tempfile::tempdir().map_err(|error| Error::file("write to", &std::env::temp_dir(), &error))?;
         let mut files = HashMap::new();
-        for source in runs.iter().flat_map(|run| run.left_behind.kept_files()) {
-            if let Entry::Vacant(place) = files.entry(source.path.clone()) {
-                let measured = stored::measure(source.path.clone());
-                place.insert(measured.map_err(|error| Error::file("read", &source.path, &error))?);
+        for (source, is_masked) in runs.iter().flat_map(|run| run.left_behind.kept_files()) {
+            let copy = copies.path().join(files.len().to_string());
+            if let Entry::Vacant(place) = files.entry((source.path.clone(), is_masked)) {
+                let masking = masker.filter(|_| is_masked).map(|masker| (masker, Surface::File(source.shown.clone())));
+                let kept = masked::aside(&source.path, copy, masking);
+                place.insert(kept.map_err(|error| Error::file("read", &source.path, &error))?.file);
             }
         }
-        Ok(Self(files))
+        Ok(Self { files, _copies: copies })
     }
 
     /// One of them.
-    pub fn get(&self, source: &Source) -> Result<&StoredFile> {
-        self.0.get(&source.path).ok_or_else(|| Error::new(format!("{} was not read", source.shown)))
+    pub fn get(&self, source: &Source, is_masked: bool) -> Result<&StoredFile> {
+        let found = self.files.get(&(source.path.clone(), is_masked));
+        found.ok_or_else(|| Error::new(format!("{} was not read", source.shown)))
     }
 
     /// Those of these runs whose contents are to be sent.
     pub fn to_send(&self, runs: &[PlannedRun]) -> Vec<StoredFile> {
         let sources = runs.iter().flat_map(|run| run.left_behind.sent_files());
-        sources.filter_map(|source| self.0.get(&source.path).cloned()).collect()
+        sources.filter_map(|(source, is_masked)| self.get(source, is_masked).ok().cloned()).collect()
     }
 }
 

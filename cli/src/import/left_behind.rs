@@ -75,18 +75,27 @@ impl LeftBehind {
 
     /// All files that the manifest names.
     pub fn named_files(&self) -> impl Iterator<Item = &Source> {
-        self.kept_files().chain(&self.result_files)
+        self.kept_files().map(|(source, _)| source).chain(&self.result_files)
     }
 
-    /// The files that the server is told of.
-    pub fn kept_files(&self) -> impl Iterator<Item = &Source> {
-        self.artifacts.iter().map(|artifact| &artifact.source).chain(self.logs.iter().map(|log| &log.source))
+    /// The files that the server is told of, and whether secrets in them are masked.
+    pub fn kept_files(&self) -> impl Iterator<Item = (&Source, bool)> {
+        let artifacts = self.artifacts.iter().map(|artifact| (&artifact.source, artifact.is_masked()));
+        artifacts.chain(self.logs.iter().map(|log| (&log.source, true)))
     }
 
     /// Those of them whose contents are sent.
-    pub fn sent_files(&self) -> impl Iterator<Item = &Source> {
-        let stored = self.artifacts.iter().filter(|artifact| artifact.is_stored).map(|artifact| &artifact.source);
-        stored.chain(self.logs.iter().map(|log| &log.source))
+    pub fn sent_files(&self) -> impl Iterator<Item = (&Source, bool)> {
+        let stored = self.artifacts.iter().filter(|artifact| artifact.is_stored);
+        let stored = stored.map(|artifact| (&artifact.source, artifact.is_masked()));
+        stored.chain(self.logs.iter().map(|log| (&log.source, true)))
+    }
+}
+
+impl Artifact {
+    /// Whether secrets in it are masked, as `otrace run` does it: in configs and logs, and only if they are sent.
+    pub fn is_masked(&self) -> bool {
+        self.is_stored && matches!(self.kind.as_deref(), Some("config" | "log"))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::import::fields::{Fields, Mistakes};
 use crate::import::files::Folder;
 use crate::import::left_behind::LeftBehind;
 use crate::outputs::finite_json::FiniteJson;
+use crate::secrets::{Masker, Surface};
 use crate::workspace::Workspace;
 
 /// The longest intent, setup and command that the server takes, in bytes.
@@ -44,6 +45,24 @@ pub struct PlannedRun {
     pub outcome: RunOutcome,
     /// What it left behind.
     pub left_behind: LeftBehind,
+}
+
+impl PlannedRun {
+    /// The same without the secrets in what is told of it. Those in its files are masked when the files are read.
+    pub fn masked(mut self, masker: &Masker) -> Self {
+        let CreateRun { intent, setup, command, title, tags, .. } = &mut self.create;
+        for (surface, text) in [(Surface::Intent, intent), (Surface::Setup, setup), (Surface::Command, command)] {
+            *text = masker.mask_text(&surface, text);
+        }
+        for name in title.iter_mut().chain(tags) {
+            *name = masker.mask_text(&Surface::Title, name);
+        }
+        let remote = self.left_behind.snapshot.as_mut().and_then(|snapshot| snapshot.git_remote_url.as_mut());
+        if let Some(url) = remote {
+            *url = masker.mask_text(&Surface::RemoteUrl, url);
+        }
+        self
+    }
 }
 
 impl Manifest {

@@ -83,7 +83,7 @@ fn staged(position: u32, run: PlannedRun, measured: &Measured) -> Result<StagedR
 }
 
 fn artifact(kept: &left_behind::Artifact, measured: &Measured, now: &str) -> Result<Artifact> {
-    let file = measured.get(&kept.source)?;
+    let file = measured.get(&kept.source, kept.is_masked())?;
     let kind = kept.kind.clone().unwrap_or_else(|| kind_of(&kept.source.path, Declared::Artifact).to_owned());
     Ok(Artifact {
         local_artifact_id: Some(Uuid::now_v7().to_string()),
@@ -98,7 +98,7 @@ fn artifact(kept: &left_behind::Artifact, measured: &Measured, now: &str) -> Res
 }
 
 fn log(kept: &left_behind::Log, measured: &Measured, now: &str) -> Result<Log> {
-    let file = measured.get(&kept.source)?;
+    let file = measured.get(&kept.source, true)?;
     Ok(Log {
         stream: kept.stream,
         path: Some(kept.source.shown.clone()),

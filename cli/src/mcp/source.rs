@@ -1,21 +1,22 @@
-//! The project as this workspace's settings reach it. Files are downloaded below `.trace/downloads/`.
+//! The project as this workspace's settings reach it. Files are downloaded below `.trace/downloads/`, or to a new file
+//! that the agent names in the workspace.
 
+use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use otrace_mcp::{CheckedRunSpec, Download, LogOf, Refusal, RunsPage, RunsQuery, SavedFile, Source};
+use otrace_mcp::{Download, FileOf, LogOf, Refusal, RunsPage, RunsQuery, SavedFile, Source};
 use otrace_wire::{Run, Sha256Digest};
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::args::CredentialArgs;
 use crate::client::{Client, reading};
-use crate::commands::download::folder::Folder;
-use crate::commands::download::{fetch, plan};
+use crate::commands::download::fetch;
+use crate::commands::download::folder::{self, Folder};
+use crate::commands::download::plan::{self, Wanted};
 use crate::error::{Error, Result};
 use crate::printer::progress::Meter;
 use crate::private_files;
-use crate::run_spec::{RunSpec, file};
 use crate::settings::Settings;
 use crate::workspace::Workspace;
 
@@ -82,24 +83,71 @@ impl Here {
         }
     }
 
+    /// The run that an artifact is kept with.
+    async fn run_with(&self, artifact: &str) -> Result<Run> {
+        let unknown = || Error::new(format!("Unknown artifact: {artifact}"));
+        let id: Uuid = artifact.trim().parse().map_err(|_| unknown())?;
+        let run = self.client()?.artifact(id).await?.run_id.ok_or_else(unknown)?;
+        self.client()?.run(&run.to_string()).await
+    }
+
     /// Brings a file, or those that a folder or a glob names. One that is there already is not brought again.
-    async fn save(&self, run: &Run, path: &str) -> Result<Vec<SavedFile>> {
+    async fn save(&self, run: &Run, file: FileOf<'_>) -> Result<Vec<SavedFile>> {
         let experiment = run.experiment_id.to_string();
-        let plan = plan::plan(&run.artifacts, &[path.to_owned()], &experiment)?;
+        let plan = plan::plan(&run.artifacts, &[file.path.to_owned()], &experiment)?;
         if let (true, Some((name, reason))) = (plan.wanted.is_empty(), plan.left_out.first()) {
             return Err(Error::new(format!("{name} can't be downloaded: {reason}")));
+        }
+        if let Some(output) = file.output {
+            return self.save_as(&plan.wanted, output).await;
         }
         let folder = self.folder(run)?;
         let mut saved = Vec::with_capacity(plan.wanted.len());
         for wanted in &plan.wanted {
             let target = fetch(self.client()?, &folder, wanted, true, &Meter::default()).await?;
-            saved.push(SavedFile {
-                artifact: wanted.name.clone(),
-                path: self.workspace.relative(&target),
-                size_bytes: wanted.size,
-            });
+            saved.push(self.saved(wanted, &target));
         }
         Ok(saved)
+    }
+
+    /// Brings one file to where the agent says. What is there already stays.
+    async fn save_as(&self, wanted: &[Wanted], output: &str) -> Result<Vec<SavedFile>> {
+        let [wanted] = wanted else {
+            return Err(Error::new("output takes one file").with_hint("Name one by its path, or leave output out."));
+        };
+        let target = self.output(output)?;
+        if !folder::is_there(&target, &wanted.digest, wanted.size) {
+            if target.symlink_metadata().is_ok() {
+                let told = format!("{output} is there already, and is something else");
+                return Err(Error::new(told).with_hint("Name another output."));
+            }
+            let meter = Meter::default();
+            self.client()?.download_in_sight(&wanted.digest, wanted.size, &target, false, &meter).await?;
+        }
+        Ok(vec![self.saved(wanted, &target)])
+    }
+
+    /// Where an agent may have a file written: below this workspace, through no link, and under no hidden name, as
+    /// editors, shells and git run what they find there.
+    fn output(&self, name: &str) -> Result<PathBuf> {
+        let path = Path::new(name);
+        let below = path.strip_prefix(self.workspace.root()).unwrap_or(path);
+        let is_plain = |part: Component<'_>| match part {
+            Component::Normal(part) => {
+                part.to_str().is_some_and(|part| !part.starts_with('.') && !part.contains(char::is_control))
+            }
+            Component::CurDir => true,
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => false,
+        };
+        if below.file_name().is_none() || !below.components().all(is_plain) {
+            return Err(Error::new(format!("nothing may be written to {name}"))
+                .with_hint("Name a file in the workspace, with no hidden name on the way to it."));
+        }
+        Folder::given(self.workspace.root())?.place(below)
+    }
+
+    fn saved(&self, wanted: &Wanted, target: &Path) -> SavedFile {
+        SavedFile { artifact: wanted.name.clone(), path: self.workspace.relative(target), size_bytes: wanted.size }
     }
 
     /// A run's folder has some of its id in its name: `exp001` of one project is not `exp001` of another.
@@ -128,7 +176,6 @@ impl Here {
 
 impl Source for Here {
     const SAVES_FILES: bool = true;
-    const CHECKS_RUN_SPECS: bool = true;
 
     fn why_read_only(&self) -> Option<&'static str> {
         let reason = "Nothing may be written: have `otrace mcp` started with --allow-write.";
@@ -147,6 +194,10 @@ impl Source for Here {
         Ok(self.client()?.run(name).await?)
     }
 
+    async fn run_of(&self, artifact: &str) -> otrace_mcp::Result<Run> {
+        Ok(self.run_with(artifact).await?)
+    }
+
     async fn text(&self, sha256: &Sha256Digest) -> otrace_mcp::Result<Option<String>> {
         Ok(self.short_text(sha256).await?)
     }
@@ -155,17 +206,12 @@ impl Source for Here {
         Ok(self.client()?.log(&run.id.to_string(), log.stream, log.path.as_deref(), from).await?)
     }
 
-    async fn download(&self, run: &Run, path: &str, _from: u64) -> otrace_mcp::Result<Download> {
-        Ok(Download::Saved(self.save(run, path).await?))
+    async fn download(&self, run: &Run, file: FileOf<'_>) -> otrace_mcp::Result<Download> {
+        Ok(Download::Saved(self.save(run, file).await?))
     }
 
     async fn add_note(&self, run: &str, text: &str) -> otrace_mcp::Result<()> {
         Ok(self.write_note(run, text).await?)
-    }
-
-    fn check_run_spec(&self, spec: &Map<String, Value>) -> otrace_mcp::Result<CheckedRunSpec> {
-        let spec = RunSpec::from_value(&Value::Object(spec.clone()))?;
-        Ok(CheckedRunSpec { command_line: spec.command_line(), yaml: file::render(&spec) })
     }
 }
 

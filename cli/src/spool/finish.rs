@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use otrace_wire::{ExperimentId, RunOutcome, RunStatus};
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
@@ -86,7 +87,8 @@ impl Finisher<'_> {
             None => RunOutcome { started_at: Some(started.started_at.clone()), ..self.broken_off(&started.name) },
         };
         let captured_at = outcome.finished_at.clone().unwrap_or_else(clock::now);
-        let captured = self.captured(run, &asked, &started, captured_at).await?;
+        let cut_short = ended.map(|ended| ended.cut_short).unwrap_or_default();
+        let captured = self.captured(run, &asked, &started, captured_at, cut_short).await?;
         self.deliver(&on_server, &captured, Sender::new(entry.series_file()), &outcome).await?;
         kept::keep(self.workspace, entry);
         run.remove();
@@ -157,7 +159,14 @@ impl Finisher<'_> {
     }
 
     /// What there is to send. It is collected now, unless that was done already and nothing of it is torn.
-    async fn captured(&self, run: &Locked, asked: &Asked, started: &Started, captured_at: String) -> Result<Captured> {
+    async fn captured(
+        &self,
+        run: &Locked,
+        asked: &Asked,
+        started: &Started,
+        captured_at: String,
+        cut_short: Vec<Value>,
+    ) -> Result<Captured> {
         let found = run.entry().captured()?;
         if let Some(captured) = found.as_ref().filter(|captured| captured.is_synced) {
             return Ok(captured.clone());
@@ -169,7 +178,7 @@ impl Finisher<'_> {
             Some(captured) if captured.is_whole(&workspace) => Ok(captured),
             _ => {
                 series::rescue(&workspace, &started.name, kept);
-                collect(&workspace, &asked, started, &captured_at, is_torn)
+                collect(&workspace, &asked, started, &captured_at, is_torn, cut_short)
             }
         };
         let mut captured = tokio::task::spawn_blocking(collect)
@@ -221,13 +230,15 @@ fn collect(
     started: Started,
     captured_at: &str,
     is_torn: bool,
+    cut_short: Vec<Value>,
 ) -> Result<Captured> {
     let name = &started.name;
     let (artifacts, logs) = (&asked.request.expected_artifact_paths, &asked.request.expected_log_paths);
     let masker = if asked.keeps_secrets { None } else { Some(Masker::of(workspace)?) };
     let outputs = Outputs { artifacts, unstored: &asked.unstored_paths, logs };
     let outputs = gather::keep_outputs(workspace, name, outputs, &Arrived::default(), masker.as_ref());
-    let kept = started.configs.into_kept().merge(outputs);
+    let mut kept = started.configs.into_kept().merge(outputs);
+    kept.missing.extend(cut_short);
     let logs = [workspace.stdout_log(name), workspace.stderr_log(name)];
     if is_torn {
         for log in &logs {

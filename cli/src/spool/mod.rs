@@ -19,7 +19,7 @@ pub mod records;
 pub mod series;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -28,8 +28,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::printer;
 use crate::workspace::Workspace;
+use crate::{printer, private_files};
 use durable::Persisting;
 use process::Process;
 use records::{Asked, Captured, Created, Ended, Started};
@@ -42,6 +42,10 @@ const CREATED: &str = "created.json";
 const ENDED: &str = "ended.json";
 const CAPTURED: &str = "captured.json";
 const SERIES: &str = "series.jsonl";
+/// Room for how the command ended, should its output fill the disk.
+const RESERVE: &str = "reserve";
+/// So much of it, in bytes.
+const RESERVE_BYTES: usize = 16 * 1024;
 
 /// What the name of a folder begins with that is being made.
 const NEW: &str = ".new-";
@@ -81,11 +85,16 @@ impl Spool {
         let (new, folder) = (self.folder.join(format!("{NEW}{id}")), self.folder.join(id.to_string()));
         let failed = |error: io::Error| Error::file("write", &folder, &error);
         DirBuilder::new().mode(0o700).create(&new).map_err(failed)?;
-        // Some network file systems have no locks: then no other `otrace` can take the run either.
-        let lock = open_lock(&new).map_err(failed)?;
-        let lock = lock.try_lock().is_ok().then_some(lock);
-        let written = files::write_quickly(&new, ASKED, asked).and_then(|()| fs::rename(&new, &folder));
-        written.inspect_err(|_| drop(fs::remove_dir_all(&new))).map_err(failed)?;
+        let fill = || -> io::Result<_> {
+            // Some network file systems have no locks: then no other `otrace` can take the run either.
+            let lock = open_lock(&new)?;
+            let lock = lock.try_lock().is_ok().then_some(lock);
+            private_files::file(&new.join(RESERVE))?.write_all(&[0; RESERVE_BYTES])?;
+            files::write_quickly(&new, ASKED, asked)?;
+            fs::rename(&new, &folder)?;
+            Ok(lock)
+        };
+        let lock = fill().inspect_err(|_| drop(fs::remove_dir_all(&new))).map_err(failed)?;
         durable::sync_beside(&folder, Vec::new());
         Ok(Locked { entry: Entry { id, folder }, _lock: lock })
     }
@@ -220,6 +229,8 @@ impl Locked {
 
     /// Keeps how the command ended, and has it and these logs written to the disk.
     pub fn write_ended(&self, ended: &Ended, logs: Vec<PathBuf>) -> Result<()> {
+        // This is what it is for.
+        let _ = fs::remove_file(self.entry.folder.join(RESERVE));
         let written = self.write_quickly(ENDED, ended);
         durable::sync_beside(&self.entry.folder, logs);
         written

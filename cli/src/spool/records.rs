@@ -6,6 +6,8 @@ use std::io::{self, BufReader};
 use otrace_wire::{Artifact, CreateRun, ExperimentId, RunDetails, RunOutcome, RunStatus, Sha256Digest, Snapshot};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::capture::artifacts::Kept;
@@ -85,6 +87,9 @@ pub struct Ended {
     pub duration_seconds: f64,
     /// When it ended, RFC 3339.
     pub finished_at: String,
+    /// What is not whole of its logs: `[{path, type, reason}]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut_short: Vec<Value>,
 }
 
 /// `captured.json`: all that there is to send.
@@ -194,8 +199,18 @@ impl Ended {
             signal: self.signal.clone(),
             duration_seconds: Some(self.duration_seconds),
             started_at: Some(started_at.to_owned()),
-            finished_at: Some(self.finished_at.clone()),
+            finished_at: Some(self.finished_after(started_at)),
         }
+    }
+}
+
+impl Ended {
+    /// When it ended, but not before what was measured has passed since its start: clocks are set.
+    fn finished_after(&self, started_at: &str) -> String {
+        let moment = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
+        let measured = || moment(started_at)?.checked_add(Duration::checked_seconds_f64(self.duration_seconds)?);
+        let later = measured().filter(|measured| moment(&self.finished_at).is_some_and(|told| told < *measured));
+        later.and_then(|later| later.format(&Rfc3339).ok()).unwrap_or_else(|| self.finished_at.clone())
     }
 }
 

@@ -78,22 +78,26 @@ impl Collector {
         }
     }
 
-    /// Keeps the rest, now that the command has ended.
-    pub fn finish(&mut self) {
+    /// Keeps the rest, now that the command has ended. Gives why it is cut short, if it is.
+    pub fn finish(&mut self) -> Option<String> {
         let begun = Instant::now();
         while begun.elapsed() < LAST_LOOKS {
             if self.unwritten.is_empty() {
                 self.unwritten = self.tailers.end();
             }
             if self.unwritten.is_empty() {
-                return;
+                return None;
             }
             if let Err(error) = append(&self.path, &self.unwritten) {
-                printer::warning(Error::file("write", &self.path, &error).context("the series are cut short:"));
-                return;
+                let told = Error::file("write", &self.path, &error);
+                // Of a full disk it is told once.
+                let is_full = error.kind() == io::ErrorKind::StorageFull;
+                printer::warning(if is_full { told } else { told.context("the series are cut short:") });
+                return Some(error.to_string());
             }
             self.unwritten.clear();
         }
+        None
     }
 }
 

@@ -15,7 +15,7 @@ use crate::workspace::{Answer, Workspace};
 
 /// A server that says whatever it is told to. Its thread ends with the test.
 #[derive(Default)]
-struct Hostile {
+pub struct Hostile {
     answers: HashMap<String, (&'static str, Vec<u8>)>,
 }
 
@@ -28,7 +28,7 @@ impl Hostile {
     }
 
     /// A file of the snapshot.
-    fn file(&mut self, kind: &str, path: &str, bytes: &[u8]) -> Value {
+    pub fn file(&mut self, kind: &str, path: &str, bytes: &[u8]) -> Value {
         json!({"kind": kind, "path": path, "hash": self.content(bytes), "size_bytes": bytes.len()})
     }
 
@@ -38,7 +38,7 @@ impl Hostile {
     }
 
     /// Begins to answer, with this as its only run.
-    fn serve(mut self, changes: &Value) -> String {
+    pub fn serve(mut self, changes: &Value) -> String {
         let run = json!({"ok": true, "run": run(changes)}).to_string();
         self.answers.insert("/v1/runs/exp001".to_owned(), ("application/json", run.into_bytes()));
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -90,14 +90,17 @@ fn answer(mut stream: &TcpStream, answers: &HashMap<String, (&'static str, Vec<u
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
 }
 
-/// Everything below a folder but the checkout and what is `otrace`'s own.
-fn seen(folder: &Path) -> BTreeSet<String> {
+/// What a checkout may write: itself, and what is `otrace`'s own.
+const ITS_OWN: [&str; 2] = ["copy", "demo/.trace"];
+
+/// Everything below a folder but these.
+pub fn seen(folder: &Path, passed_over: &[&str]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(next) = folders.pop() {
         for entry in next.read_dir().expect("read").flatten() {
             let path = entry.path();
-            if path == folder.join("copy") || path.ends_with("demo/.trace") {
+            if passed_over.iter().any(|name| path == folder.join(name)) {
                 continue;
             }
             if entry.file_type().expect("a type").is_dir() {
@@ -114,9 +117,9 @@ async fn check_out(hostile: Hostile, run: &Value) -> (Workspace, Answer) {
     let workspace = Workspace::new().set("TRACE_API_URL", &hostile.serve(run)).set("TRACE_API_KEY", "trc_any");
     workspace.write("train.py", "print(1)\n");
     let home = workspace.root().parent().expect("a parent").to_path_buf();
-    let before = seen(&home);
+    let before = seen(&home, &ITS_OWN);
     let answer = workspace.otrace(&["checkout", "exp001", "--path", "../copy"]).await;
-    assert_eq!(seen(&home), before, "{}{}", answer.stdout, answer.stderr);
+    assert_eq!(seen(&home, &ITS_OWN), before, "{}{}", answer.stdout, answer.stderr);
     (workspace, answer)
 }
 

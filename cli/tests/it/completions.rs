@@ -1,15 +1,31 @@
 //! What comes with the program: completions, manual pages, and which commit it is of.
 
+use std::path::Path;
+
 use tokio::process::Command;
 
 use crate::workspace::Workspace;
 
+/// Every page of help, as its snapshot is named: `otrace-scaffold-outputs`. The tests of help see that none
+/// is missing.
+fn help_pages() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/help");
+    let names = folder.read_dir().expect("the snapshots").map(|page| page.expect("a page").path());
+    let mut pages: Vec<_> =
+        names.map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned()).collect();
+    pages.sort_unstable();
+    pages
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_shell_has_its_completions() {
     let workspace = Workspace::new();
+    let pages = help_pages();
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let answer = workspace.otrace(&["completions", shell]).await.succeeded();
-        assert!(answer.stdout.contains("otrace") && answer.stdout.contains("whoami"), "{shell}: {}", answer.stdout);
+        for command in pages.iter().filter_map(|page| page.rsplit_once('-')).map(|(_, command)| command) {
+            assert!(answer.stdout.contains(command), "{shell} does not know {command}");
+        }
         assert_eq!(answer.stderr, "", "{shell}");
     }
     assert_eq!(workspace.otrace(&["completions", "tcsh"]).await.code, 2);
@@ -54,11 +70,13 @@ async fn manual_pages_are_the_same_each_time_and_there_for_each_command() {
         let (_, text) = page.unwrap_or_else(|| panic!("no {name}"));
         text.as_str()
     };
-    for name in ["otrace.1", "otrace-run.1", "otrace-doctor.1", "otrace-scaffold.1", "otrace-scaffold-outputs.1"] {
+    let names: Vec<_> = first.iter().map(|(page, _)| page.to_string_lossy().into_owned()).collect();
+    let wanted: Vec<_> = help_pages().into_iter().map(|page| format!("{page}.1")).collect();
+    assert!(wanted.iter().all(|name| names.contains(name)) && wanted.len() == names.len(), "{names:?}");
+    for name in &wanted {
         assert!(text(name).contains(".SH NAME"), "{name}");
     }
     assert!(text("otrace-run.1").contains("intent"));
-    assert!(!first.iter().any(|(page, _)| page == "otrace-man.1"), "it is for packages alone");
     let help = workspace.otrace(&["--help"]).await.succeeded().stdout;
     assert!(!help.contains("manual pages"), "{help}");
 }

@@ -1,4 +1,5 @@
-//! What is told of an error, whole: a line that says why, and where it helps a hint below it.
+//! What is told of an error, whole: a line that says why, and where it helps a hint below it. [`super::seed_errors`] has
+//! those that are quoted in the first description.
 
 use otrace_server::testing::TestServer;
 
@@ -8,40 +9,6 @@ use crate::workspace::{Workspace, nowhere};
 async fn assert_told(workspace: &Workspace, args: &[&str], code: i32, told: &str) {
     let answer = workspace.otrace(args).await;
     assert_eq!((answer.code, answer.stderr.as_str(), answer.stdout.as_str()), (code, told, ""), "{args:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_errors_of_the_first_description_are_told_in_its_words() {
-    let server = TestServer::start().await;
-    let project = server.project("wake-word").await;
-    let workspace = Workspace::with_key(&server, &project.key);
-    let not_initialized = "error: Trace is not initialized. Run `otrace init` first.\n";
-    for command in ["status", "sync"] {
-        assert_told(&workspace, &[command], 1, not_initialized).await;
-    }
-    let no_command = "error: No command provided. Use `otrace run --intent ... -- <command>`.\n";
-    assert_told(&workspace, &["run", "--intent", "i", "--setup", "s"], 1, no_command).await;
-
-    let unknown = "error: Unknown experiment: exp042\nhint: `otrace runs` lists those that there are.\n";
-    for command in ["show", "artifacts", "download", "logs", "open", "checkout"] {
-        assert_told(&workspace, &[command, "exp042"], 1, unknown).await;
-    }
-    assert_told(&workspace, &["note", "exp042", "seen"], 1, unknown).await;
-    assert_told(&workspace, &["tag", "exp042", "+seen"], 1, unknown).await;
-    assert_told(&workspace, &["delete", "exp042", "--yes"], 1, unknown).await;
-
-    let in_place = "error: --in-place is not automated: it would write over your own work.\n\
-        hint: Leave it out, or choose an empty path with --path.\n";
-    assert_told(&workspace, &["checkout", "exp042", "--in-place"], 1, in_place).await;
-
-    workspace.run("echo 1 > out.txt").await.succeeded();
-    workspace.write("full/mine.txt", "mine");
-    let full = workspace.path("full");
-    let not_empty = format!(
-        "error: Checkout destination is not empty: {}\nhint: Choose an empty path with --path.\n",
-        full.display()
-    );
-    assert_told(&workspace, &["checkout", "exp001", "--path", "full"], 1, &not_empty).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

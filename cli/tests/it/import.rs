@@ -223,3 +223,50 @@ for answer, code in (("n", 1), ("y", 0)):
     assert_eq!((answer.stdout.as_str(), answer.stderr.as_str()), ("Imported 1 run: exp002\n", ""));
     assert_eq!(recorded(&server, &project.key, "exp002").await["artifacts"][0]["size_bytes"], 6);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_are_masked_in_texts_logs_and_configs_unless_they_are_to_stay() {
+    let (server, project, workspace) = project().await;
+    let token = "ghp_0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R";
+    let log = format!("epoch 1\nlogin with {token}\n");
+    for name in ["train.log", "base.yaml", "out.json"] {
+        workspace.write(name, &log);
+    }
+    let mut new = run(&format!("Does {token} work?"));
+    new["command"] = json!(format!("python3 train.py {token}"));
+    new["tags"] = json!([token]);
+    new["snapshot"] = json!({"git_remote_url": format!("https://ada:{token}@example.org/r.git")});
+    new["logs"] = json!([{"path": "train.log", "stream": "stdout"}]);
+    new["artifacts"] = json!([{"path": "base.yaml", "type": "config"}, {"path": "out.json", "type": "other"}]);
+    write(&workspace, &[new]);
+    let kept = async |experiment: &str| {
+        let run = recorded(&server, &project.key, experiment).await;
+        let ids =
+            run["artifacts"].as_array().expect("artifacts").iter().map(|file| file["id"].as_str().expect("an id"));
+        let (mut all, mut artifacts) = (String::new(), Vec::new());
+        for id in ids {
+            artifacts.push(String::from_utf8(server.artifact_bytes(&project.key, id).await).expect("a text"));
+        }
+        for part in ["intent", "command", "tags", "logs", "snapshot"] {
+            all += &run[part].to_string();
+        }
+        (all, artifacts)
+    };
+
+    let answer = workspace.otrace(&import(&["--append"])).await.succeeded();
+    assert!(answer.stderr.starts_with("otrace: masked ") && !answer.stderr.contains(token), "{}", answer.stderr);
+    for place in ["the intent", "the command", "train.log (line 2)", "base.yaml (line 2)", "--no-secret-masking"] {
+        assert!(answer.stderr.contains(place), "{place} is not in {}", answer.stderr);
+    }
+    let (told, artifacts) = kept("exp001").await;
+    assert!(!told.contains(token) && told.contains("login with [masked: github token]"), "{told}");
+    let masked = log.replace(token, "[masked: github token]");
+    assert_eq!(artifacts, [masked, log.clone()], "a config is masked, an output is kept as it is");
+    assert_eq!(workspace.read("train.log"), log, "the file itself stays");
+
+    let answer = workspace.otrace(&import(&["--append", "--no-secret-masking"])).await.succeeded();
+    assert_eq!(answer.stderr, "");
+    let (told, artifacts) = kept("exp002").await;
+    assert!(told.contains(&format!("Does {token} work?")) && !told.contains("[masked"), "{told}");
+    assert_eq!(artifacts, [log.clone(), log]);
+}

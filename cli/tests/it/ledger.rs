@@ -62,3 +62,35 @@ async fn offline_it_has_the_runs_of_this_workspace_where_there_is_one() {
     assert_eq!((&run["intent"], &run["exit_code"]), (&json!("to see"), &json!(3)));
     assert!(answer.stderr.contains("the runs of this workspace alone"), "{}", answer.stderr);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offline_the_same_runs_are_the_same_bytes_each_time() {
+    let workspace = Workspace::new();
+    for (intent, number) in [("Größer | besser?\n# no heading", 0.25), ("again", 0.5)] {
+        let script = format!("echo '{{\"loss\": {number}}}' > m.json; echo a,b > t.csv");
+        let options = ["--intent", intent, "--setup", "s", "--expect-artifact", "m.json", "--expect-artifact", "t.csv"];
+        let args = [&["run", "--offline"][..], &options, &["--", "sh", "-c", &script]].concat();
+        workspace.otrace(&args).await.succeeded();
+    }
+    let note = "Offline: this is made of the runs of this workspace alone, without notes.\n";
+    for format in ["jsonl", "markdown"] {
+        let args = ["ledger", "--offline", "--format", format];
+        let (first, second) = (workspace.otrace(&args).await.succeeded(), workspace.otrace(&args).await.succeeded());
+        assert_eq!((first.stderr.as_str(), second.stderr.as_str()), (note, note));
+        assert!(first.stdout.contains("0.25") && first.stdout.contains("again"), "{}", first.stdout);
+        assert_eq!(first.stdout_bytes, second.stdout_bytes, "{format}");
+        workspace.otrace(&[&args[..], &["--output", "ledger"]].concat()).await.succeeded();
+        assert_eq!(workspace.read("ledger"), first.stdout, "{format}");
+    }
+    let lines = workspace.otrace(&["ledger", "--offline"]).await.succeeded().stdout;
+    let told: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(told[1]["parent"], told[0]["experiment_id"], "one name for one run: {lines}");
+    for mode in ["chronological", "branch", "insights"] {
+        let mut written = Vec::new();
+        for _ in 0..2 {
+            workspace.otrace(&["notebook", "generate", "--offline", "--mode", mode]).await.succeeded();
+            written.push(["md", "json"].map(|kind| workspace.read(&format!(".trace/notebook/generated.{kind}"))));
+        }
+        assert_eq!(written[0], written[1], "{mode}");
+    }
+}

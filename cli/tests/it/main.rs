@@ -6,6 +6,7 @@
 
 mod changing;
 mod checkout;
+mod checkout_bundle;
 mod checkout_hostile;
 mod completions;
 mod diff;
@@ -38,6 +39,7 @@ mod run_token;
 mod runs;
 mod scaffold;
 mod secrets;
+mod seed_errors;
 mod seed_examples;
 mod show;
 mod signals;
@@ -52,4 +54,5 @@ mod ui;
 mod uploads;
 mod version;
 mod whoami;
+mod whole_output;
 mod workspace;

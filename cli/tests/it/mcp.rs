@@ -44,6 +44,8 @@ async fn an_agent_finds_reads_and_compares_runs() {
     workspace.run_with(&options, "echo epoch 1; echo '{\"accuracy\": 0.8}' > m.json").await.succeeded();
     workspace.write("c.yaml", "lr: 0.2\n");
     workspace.run_with(&options, "echo epoch 1; echo '{\"accuracy\": 0.9}' > m.json").await.succeeded();
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    std::os::unix::fs::symlink(elsewhere.path(), workspace.path("link")).expect("linked");
     let script = r#"
 async def talk(agent):
     tools = await agent.tools()
@@ -53,6 +55,8 @@ async def talk(agent):
     writing = [name for name, tool in tools.items() if not tool.annotations.read_only_hint]
     assert writing == ["trace_download_artifact"], writing
     assert tools["trace_get_run"].input_schema["required"] == ["run"]
+    download = tools["trace_download_artifact"].input_schema
+    assert download["required"] == ["run", "path"] and set(download["properties"]) == {"run", "path", "cursor"}, download
 
     names = lambda runs: [run["experiment_id"] for run in runs]
     listed = await agent.ask("trace_list_runs", status="completed", sort="metrics.accuracy")
@@ -72,7 +76,19 @@ async def talk(agent):
     files = await agent.walk("trace_list_artifacts", "artifacts", run="exp002")
     assert {"c.yaml", "m.json"} <= {file["path"] for file in files}, files
     published = await agent.ask("trace_list_artifacts", run_id="exp002", type="metrics", query="M.JSON")
-    assert [file["path"] for file in published["artifacts"]] == ["m.json"], published
+    [kept] = published["artifacts"]
+    assert kept["path"] == "m.json", published
+    assert names((await agent.ask("trace_list_runs", query="metrics.accuracy > 0.85", limit=20))["runs"]) == ["exp002"]
+    for output in ("kept/m.json", os.path.abspath("kept/m.json")):
+        [file] = (await agent.ask("trace_download_artifact", artifact_id=kept["id"], output=output))["files"]
+        assert file["path"] == "kept/m.json" and json.load(open("kept/m.json")) == {"accuracy": 0.9}, file
+    for output in ("../m.json", "kept/../../m.json", "/tmp/otrace-output", ".git/hooks/x", "a/.envrc", ".", ""):
+        refusal = await agent.refusal("trace_download_artifact", artifact_id=kept["id"], output=output)
+        assert refusal.startswith("nothing may be written to "), refusal
+    for output, told in (("c.yaml", "is there already"), ("link/m.json", "is a link or a file")):
+        refusal = await agent.refusal("trace_download_artifact", artifact_id=kept["id"], output=output)
+        assert told in refusal, refusal
+    assert "Unknown artifact: m.json" in await agent.refusal("trace_download_artifact", artifact_id="m.json")
     assert set(tools["trace_list_artifacts"].input_schema["properties"]) == {"run", "cursor"}
     for _ in range(2):
         [file] = (await agent.ask("trace_download_artifact", run="exp002", path="m.json"))["files"]
@@ -92,6 +108,8 @@ async def talk(agent):
 over_stdio(talk)
 "#;
     with_agent(&workspace, script).await;
+    assert_eq!(elsewhere.path().read_dir().expect("read").count(), 0);
+    assert_eq!(workspace.read("c.yaml"), "lr: 0.2\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,6 +126,8 @@ async def talk(agent):
         ("trace_get_run", {"run": "exp001", "part": "results", "cursor": "x"}, "This cursor is none of this tool's"),
         ("trace_search_experiments", {"query": "colour:red"}, "At character 1 of the query"),
         ("trace_download_artifact", {"run": "exp001", "path": "a"}, "exp001 has no file a"),
+        ("trace_download_artifact", {"path": "a"}, "give run"),
+        ("trace_download_artifact", {"run": "exp001"}, "give its run and its path"),
         ("trace_add_note", {"run": "exp001", "text": "a"}, "--allow-write"),
         ("trace_delete_run", {"run": "exp001"}, "There is no tool trace_delete_run"),
     ]:

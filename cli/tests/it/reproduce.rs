@@ -112,6 +112,35 @@ async fn a_submodule_that_could_only_come_by_an_unsafe_way_is_told_to_be_missing
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_submodules_of_a_submodule_are_told_to_be_missing() {
+    let nested = Nested::new().await;
+    let first = &nested.first;
+    let model = first.path("../model.git").canonicalize().expect("a path");
+    let add = ["submodule", "--quiet", "add", model.to_str().expect("a path"), "deep"];
+    for args in [
+        &[&FOLDERS[..], &add].concat()[..],
+        &["commit", "--quiet", "-m", "deep"],
+        &["push", "--quiet", "../model.git", "main"],
+    ] {
+        first.git(&[&["-C", "../seed"][..], args].concat()).await;
+    }
+    first.git(&[&FOLDERS[..], &["-C", "libs/model", "pull", "--quiet", "origin", "main"]].concat()).await;
+    first.git(&["commit", "--quiet", "-am", "nested"]).await;
+    first.git(&["push", "--quiet", "origin", "main"]).await;
+    let second = nested.clone(&["--recurse-submodules"]).await;
+    assert!(second.has("libs/model/deep/model.txt"), "its own clone has them");
+    first.run("echo 1 > out.txt").await.succeeded();
+
+    let told = check_out(&second).await;
+    let expected = "the submodules of the submodule libs/model are not there";
+    assert_eq!((&told["how_well"], &told["reasons"]), (&json!("partly"), &json!([expected])), "{told}");
+    assert_eq!(fs::read_to_string(in_copy(&second, "libs/model/model.txt")).expect("read"), "model 1\n");
+    assert!(in_copy(&second, "libs/model/deep").read_dir().expect("read").next().is_none());
+    let page = fs::read_to_string(in_copy(&second, "trace-reproduction.md")).expect("read");
+    assert!(page.contains("Rebuilt partly, because:\n") && page.contains(&format!("- {expected}\n")), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_of_git_lfs_is_told_to_be_a_pointer() {
     let server = TestServer::start().await;
     let project = server.project("wake-word").await;

@@ -26,6 +26,7 @@ pub async fn download(State(app): State<AppState>, key: ProjectKey, Path(artifac
     let id = artifact.parse().map(ArtifactId).map_err(|_| AppError::NotFound("Artifact"))?;
     let project_id = key.project.id;
     let artifact = services::artifacts::find(&app, project_id, id).await?;
+    services::artifacts::refuse_deleted(&artifact)?;
     let mut description = run_json::artifact(&artifact);
     description.text_content = run_json::text_of(&app, project_id, &artifact, u64::MAX).await?;
     let mut description = serde_json::to_value(description).map_err(anyhow::Error::new)?;

@@ -14,7 +14,6 @@ pub async fn live() -> &'static str {
 /// `GET /health/ready`: the server does not stop, and the database and the store of contents answer too.
 pub async fn ready(State(app): State<AppState>) -> Result<&'static str> {
     services::health::goes_on(&app)?;
-    services::health::database_answers(&app).await?;
-    services::health::store_answers(&app).await?;
+    services::health::needs_answer(&app).await?;
     Ok("ok\n")
 }

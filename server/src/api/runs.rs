@@ -37,7 +37,7 @@ pub struct RunAnswer {
 impl RunAnswer {
     /// The run as it stands, without its details.
     pub(super) fn of(run: Run) -> Self {
-        Self { run: run_json::summary(without_details(run)) }
+        Self { run: run_json::summary(FullRun::without_details(run)) }
     }
 }
 
@@ -87,7 +87,7 @@ pub async fn create(
     input.id = input.id.or(repeated);
     let run = services::runs::create(&app, &key, input).await?;
     let run_token = app.tokens.run_token(run.id, key.project.id, key.id, app.clock.now())?;
-    Ok(Answer(CreatedAnswer { run: run_json::summary(without_details(run)), run_token }))
+    Ok(Answer(CreatedAnswer { run: run_json::summary(FullRun::without_details(run)), run_token }))
 }
 
 /// The id of the run that a project's client calls so.
@@ -106,7 +106,7 @@ pub async fn update(
     CleanJson(input): CleanJson<RunOutcome>,
 ) -> Result<Answer<RunAnswer>> {
     let run = services::runs::update(&app, writer.project_id, run_ref(&run)?, input).await?;
-    Ok(Answer(RunAnswer { run: run_json::summary(without_details(run)) }))
+    Ok(Answer(RunAnswer::of(run)))
 }
 
 /// `PUT /v1/runs/{run}/details`: the one large body of the API, streamed.
@@ -119,7 +119,7 @@ pub async fn put_details(
     let max_bytes = app.config.http.max_body_bytes;
     let (details, inline) = read_with_contents::<RunDetails>(request.into_body(), max_bytes).await?;
     let run = services::details::replace(&app, writer.project_id, run_ref(&run)?, details, &inline).await?;
-    Ok(Answer(RunAnswer { run: run_json::summary(without_details(run)) }))
+    Ok(Answer(RunAnswer::of(run)))
 }
 
 /// `POST /v1/runs/{run}/evidence`.
@@ -130,7 +130,7 @@ pub async fn add_evidence(
     CleanJson(batch): CleanJson<EvidenceBatch>,
 ) -> Result<Answer<RunAnswer>> {
     let run = services::details::add_evidence(&app, writer.project_id, run_ref(&run)?, batch).await?;
-    Ok(Answer(RunAnswer { run: run_json::summary(without_details(run)) }))
+    Ok(Answer(RunAnswer::of(run)))
 }
 
 /// `GET /v1/runs/{run}`.
@@ -260,16 +260,4 @@ pub async fn restore(
 /// A name that can be no run's is not found, as any other that is no run's.
 pub(super) fn run_ref(name: &str) -> Result<RunRef> {
     name.parse().map_err(|_| AppError::NotFound("Run"))
-}
-
-fn without_details(run: Run) -> FullRun {
-    FullRun {
-        run,
-        results: Vec::new(),
-        tables: Vec::new(),
-        logs: Vec::new(),
-        artifacts: Vec::new(),
-        snapshot: None,
-        notes: Vec::new(),
-    }
 }

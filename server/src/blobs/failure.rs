@@ -2,6 +2,7 @@
 
 use std::io;
 
+use metrics::counter;
 use object_store::Error;
 
 use crate::error::AppError;
@@ -14,12 +15,14 @@ const LOCAL: [&str; 2] = ["LocalFileSystem", "InMemory"];
 /// What a bucket answers after all retries may pass: it is away, it is busy, or whoever runs the server sets it right.
 pub fn refusal(error: Error) -> AppError {
     if refuses_credentials(&error) {
+        counter!("otrace_blobs_failures_total", "kind" => "credentials").increment(1);
         tracing::error!(%error, "the store of contents refuses the server's credentials");
         return AppError::Unavailable(
             "The store of contents refuses the server's credentials. Whoever runs the server has to check them.".into(),
         );
     }
     if is_full(&error) {
+        counter!("otrace_blobs_failures_total", "kind" => "full").increment(1);
         tracing::error!(%error, "the store of contents is full");
         return AppError::DiskFull;
     }
@@ -29,6 +32,7 @@ pub fn refusal(error: Error) -> AppError {
         Error::NotFound { .. } => true,
         _ => false,
     };
+    counter!("otrace_blobs_failures_total", "kind" => if passes { "unreachable" } else { "other" }).increment(1);
     if passes {
         tracing::warn!(%error, "the store of contents is out of reach");
         return AppError::Unavailable("The store of contents is out of reach. Try again in a moment.".into());

@@ -6,6 +6,16 @@ use uuid::Uuid;
 
 use crate::domain::ProjectId;
 
+/// `projects`: below it lies everything.
+pub fn of_projects() -> Path {
+    Path::from("projects")
+}
+
+/// `projects/{project}`: below it lies everything of a project.
+pub fn of_project(project_id: ProjectId) -> Path {
+    Path::from_iter(["projects", &project_id.to_string()])
+}
+
 /// `projects/{project}/objects/{object}`: an object of ours, written once and never changed.
 pub fn of_object(project_id: ProjectId, object: Uuid) -> Path {
     Path::from_iter(["projects", &project_id.to_string(), "objects", &object.to_string()])

@@ -11,21 +11,25 @@ mod failure;
 mod file;
 mod frames;
 mod key;
+mod objects;
+mod probe;
 mod spill;
+mod sweep;
 mod write;
 
 use std::fmt;
 use std::fs;
 use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use metrics::counter;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore};
@@ -39,7 +43,9 @@ use crate::error::{AppError, Result};
 
 pub use content::{Content, Encoding};
 pub use failure::refusal;
+pub use objects::{Object, ObjectWriter, content_in, end_in_object, key_of, key_of_project};
 pub use spill::{Spill, SpillWriter};
+pub use sweep::{ObjectName, StoredObject, UnfinishedFile};
 pub use write::{Hashed, Hasher, Pieces, Unnamed, beside, hash};
 
 use direct::Direct;
@@ -60,6 +66,8 @@ pub struct Blobs {
     reads: Arc<dyn ObjectStore>,
     /// How clients put contents there themselves, where they may.
     direct: Option<Direct>,
+    /// The folder that it is, unless it is a bucket.
+    folder: Option<PathBuf>,
 }
 
 impl fmt::Debug for Blobs {
@@ -71,15 +79,11 @@ impl fmt::Debug for Blobs {
 impl Blobs {
     /// The store that the settings name: a bucket by URL, or `blobs` in the data directory.
     pub fn open(config: &Config) -> anyhow::Result<Self> {
-        match &config.storage.storage_url {
-            None => Self::in_folder(&config.database.data_dir().join("blobs")),
-            Some(url) if url.scheme() == "file" => {
-                let folder =
-                    url.to_file_path().map_err(|()| anyhow::anyhow!("{url} is no folder; write file:///folder"))?;
-                Self::in_folder(&folder)
-            }
-            Some(url) => Self::in_bucket(url, &config.storage)
+        match (config.storage.folder(&config.database.data_dir())?, &config.storage.storage_url) {
+            (None, Some(url)) => Self::in_bucket(url, &config.storage.with_secrets_of_files()?)
                 .with_context(|| format!("opening {url}: check OTRACE_STORAGE_URL and the store's credentials")),
+            (None, None) => bail!("there is no place for contents: set OTRACE_STORAGE_URL"),
+            (Some(folder), _) => Self::in_folder(&folder),
         }
     }
 
@@ -88,7 +92,7 @@ impl Blobs {
         fs::create_dir_all(folder).with_context(|| format!("creating {} for contents", folder.display()))?;
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
         let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
-        Ok(Self::of(Arc::new(store)))
+        Ok(Self { folder: Some(folder.to_owned()), ..Self::of(Arc::new(store)) })
     }
 
     /// Nowhere but in memory: for commands that touch no contents.
@@ -99,11 +103,12 @@ impl Blobs {
     /// A bucket. Credentials and endpoints come from the store's usual environment variables.
     fn in_bucket(url: &Url, config: &StorageConfig) -> anyhow::Result<Self> {
         let direct = if config.direct_uploads { Some(bucket::for_clients(url, config)?) } else { None };
-        Ok(Self { writes: bucket::for_writing(url, config)?, reads: bucket::for_reading(url, config)?, direct })
+        let (writes, reads) = (bucket::for_writing(url, config)?, bucket::for_reading(url, config)?);
+        Ok(Self { writes, reads, direct, folder: None })
     }
 
     fn of(store: Arc<dyn ObjectStore>) -> Self {
-        Self { writes: Arc::clone(&store), reads: store, direct: None }
+        Self { writes: Arc::clone(&store), reads: store, direct: None, folder: None }
     }
 
     /// The part in `range` of a content that is in one object, the range within the content. An object that is not
@@ -134,15 +139,18 @@ impl Blobs {
 
     async fn fetch(&self, location: &object_store::path::Path, range: Range<u64>) -> Result<ByteStream> {
         let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
-        match self.reads.get_opts(location, options).await {
-            Ok(GetResult { payload: GetResultPayload::File(object, _), range, .. }) => Ok(file::read(object, range)),
-            Ok(found) => Ok(found.into_stream().map_err(AppError::from).boxed()),
+        let read = match self.reads.get_opts(location, options).await {
+            Ok(GetResult { payload: GetResultPayload::File(object, _), range, .. }) => file::read(object, range),
+            Ok(found) => found.into_stream().map_err(AppError::from).boxed(),
             Err(object_store::Error::NotFound { path, .. }) => {
                 tracing::error!(path, "a row names a content that the store does not hold");
-                Err(AppError::NotFound("Content"))
+                counter!("otrace_blobs_failures_total", "kind" => "missing").increment(1);
+                return Err(AppError::NotFound("Content"));
             }
-            Err(error) => Err(error.into()),
-        }
+            Err(error) => return Err(error.into()),
+        };
+        let counted = counter!("otrace_blobs_read_bytes_total");
+        Ok(read.inspect_ok(move |bytes| counted.increment(bytes.len() as u64)).boxed())
     }
 
     /// Lists what is not there: whether the store answers at all, and has the bucket.

@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
+use metrics::counter;
 use object_store::{ObjectStoreExt, PutPayload};
 use otrace_wire::Sha256Digest;
 use sha2::{Digest, Sha256};
@@ -57,8 +58,15 @@ impl Unnamed {
         let (bytes, extents) =
             if is_short { pack(object, contents) } else { beside(move || pack(object, contents)).await? };
         self.objects.push(object);
+        let length: u64 = bytes.iter().map(|bytes| bytes.len() as u64).sum();
         self.blobs.writes.put(&key::of_object(self.project_id, object), PutPayload::from_iter(bytes)).await?;
+        counter!("otrace_blobs_written_bytes_total").increment(length);
         Ok(extents)
+    }
+
+    /// Lets all of them stay: rows name them, or are about to.
+    pub fn keep(mut self) {
+        self.objects.clear();
     }
 
     /// Takes an object that was copied to where objects lie.

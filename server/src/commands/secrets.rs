@@ -1,5 +1,7 @@
 //! `otrace-server secrets`: the keys that the server signs with.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -11,13 +13,15 @@ use crate::tokens;
 /// What can be done with the server's secrets.
 #[derive(Debug, Subcommand)]
 pub enum SecretsCommand {
+    /// Make the file of the signing keys, for servers that are given it; one that is there stays as it is
+    Create(KeysArguments),
     /// Add a signing key; servers take it over within a minute, and what older keys signed stays good
-    Rotate(RotateArguments),
+    Rotate(KeysArguments),
 }
 
 /// Which keys are meant.
 #[derive(Args, Debug)]
-pub struct RotateArguments {
+pub struct KeysArguments {
     #[command(flatten)]
     secrets: SecretsConfig,
     /// Only for the data directory.
@@ -26,17 +30,37 @@ pub struct RotateArguments {
 }
 
 #[derive(Serialize)]
+struct Created {
+    file: String,
+}
+
+#[derive(Serialize)]
 struct Rotated {
     kid: String,
     file: String,
 }
 
+impl KeysArguments {
+    fn file(&self) -> PathBuf {
+        self.secrets.signing_keys_file(&self.database.data_dir())
+    }
+}
+
 impl SecretsCommand {
     /// Runs the command.
     pub fn run(self) -> anyhow::Result<()> {
-        let Self::Rotate(RotateArguments { secrets, database }) = self;
-        let file = secrets.signing_keys_file(&database.data_dir());
-        let kid = tokens::rotate(&file, Clock::System.now())?;
-        print_json(&Rotated { kid, file: file.display().to_string() })
+        let now = Clock::System.now();
+        match self {
+            Self::Create(keys) => {
+                let file = keys.file();
+                tokens::create(&file, now)?;
+                print_json(&Created { file: file.display().to_string() })
+            }
+            Self::Rotate(keys) => {
+                let file = keys.file();
+                let kid = tokens::rotate(&file, now)?;
+                print_json(&Rotated { kid, file: file.display().to_string() })
+            }
+        }
     }
 }

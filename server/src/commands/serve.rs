@@ -4,22 +4,23 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use clap::Args;
+use clap::{Args, CommandFactory};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::Arguments;
 use crate::app::AppState;
 use crate::blobs::Blobs;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, refuse_unsafe, secret_files};
 use crate::database::{self, Database};
 use crate::live::Live;
 use crate::routes;
 use crate::serve::{ConnectionLimits, Server, Tls};
 use crate::services;
-use crate::telemetry::{self, LogFormat};
+use crate::telemetry::{self, Exporter, LogFormat};
 use crate::tokens::Tokens;
 
 /// The open files that are not connections: the database's, the contents', and those of what is on its way.
@@ -40,8 +41,8 @@ pub struct ServeArguments {
 
 /// Serves until SIGINT or SIGTERM, or until the private PostgreSQL breaks.
 pub async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
-    telemetry::start(arguments.log_format, "info,sqlx=warn,rmcp=warn");
     let mut config = arguments.config;
+    let _telemetry = telemetry::start_for_server(arguments.log_format, &config.telemetry, "info,sqlx=warn,rmcp=warn")?;
     // The port first: a second server on it should not start a database.
     let listen = config.http.listen;
     let listener = TcpListener::bind(listen)
@@ -49,13 +50,16 @@ pub async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
         .with_context(|| format!("listening on {listen}: is another server on this port? Choose one with --listen"))?;
     config.http.settle(listener.local_addr()?);
     refuse_to_be_overheard(&config)?;
+    let command = Arguments::command();
+    refuse_unsafe(&config, &secret_files::files_of(&command), &secret_files::flags_of_secrets(&command))?;
     keep_memory_private();
+    let exporter = Exporter::open(&config.telemetry, Clock::System.now()).await?;
     let server = server(&config)?;
 
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone())?;
     let mut database = Database::start(&config.database).await?;
-    let ended = run_on(&mut database, config, server, listener, &stop).await;
+    let ended = run_on(&mut database, config, server, listener, exporter, &stop).await;
     // However it ended, PostgreSQL gets its checkpoint.
     database.close().await.context("stopping the database").and(ended)
 }
@@ -65,6 +69,7 @@ async fn run_on(
     config: Config,
     server: Server,
     listener: TcpListener,
+    exporter: Option<Exporter>,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let now = Clock::System.now();
@@ -79,7 +84,12 @@ async fn run_on(
     }
     let live = Live::start(database.pool.clone());
     let app = AppState::new(config, Clock::System, database.pool.clone(), blobs, live, tokens)?;
+    if let Some(exporter) = exporter {
+        tokio::spawn(exporter.serve(app.clone()));
+    }
     tokio::spawn(services::contact::keep_looking(app.clone()));
+    tokio::spawn(services::webhooks::keep_delivering(app.clone()));
+    tokio::spawn(services::sweep::keep_sweeping(app.clone()));
     say_where_to_go(app.config.public_url_str())?;
 
     let server = Server { draining: app.draining.clone(), ..server };

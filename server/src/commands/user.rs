@@ -2,11 +2,12 @@
 
 use std::io::Read;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{DatabaseArguments, print_json};
+use crate::domain::secret_token::random_base62;
 use crate::domain::{AccountId, Actor};
 use crate::services;
 use crate::services::accounts::SignUp;
@@ -45,8 +46,8 @@ pub struct CreateArguments {
     /// What others see [default: what stands before the @]
     #[arg(long, default_value = "")]
     name: String,
-    /// Read the password from standard input
-    #[arg(long, required = true)]
+    /// Read the password from standard input [default: print a link behind which it is chosen, within 30 minutes]
+    #[arg(long)]
     password_stdin: bool,
     #[command(flatten)]
     database: DatabaseArguments,
@@ -58,6 +59,8 @@ struct Created {
     email: String,
     name: String,
     is_admin: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
 }
 
 impl UserCommand {
@@ -86,15 +89,34 @@ impl ResetLinkArguments {
 
 impl CreateArguments {
     async fn run(self) -> anyhow::Result<()> {
-        let arguments = self;
-        let password = read_password()?;
-        let input = SignUp { email: arguments.email, name: arguments.name, password };
-        let account = arguments
-            .database
-            .with_app(async |app| Ok(services::accounts::create(app, input, &Actor::command()).await?))
+        let Self { email, name, password_stdin, database } = self;
+        // Nobody is told the one that is made up; what is chosen behind the link takes its place.
+        let password = if password_stdin { read_password()? } else { made_up_password()? };
+        let input = SignUp { email, name, password };
+        let created = database
+            .with_app(async |app| {
+                let account = services::accounts::create(app, input, &Actor::command()).await?;
+                let link = if password_stdin {
+                    None
+                } else {
+                    Some(services::links::make_reset(app, &account, &Actor::command()).await?)
+                };
+                Ok(Created {
+                    id: account.id,
+                    email: account.email,
+                    name: account.name,
+                    is_admin: account.is_admin,
+                    link,
+                })
+            })
             .await?;
-        print_json(&Created { id: account.id, email: account.email, name: account.name, is_admin: account.is_admin })
+        print_json(&created)
     }
+}
+
+/// One that nobody guesses: 256 bits.
+fn made_up_password() -> anyhow::Result<String> {
+    random_base62(43).map_err(|error| anyhow!("no random numbers: {error}"))
 }
 
 /// All of standard input, without the line break at its end.

@@ -16,8 +16,8 @@ pub struct DatabaseConfig {
     /// [default: /var/lib/otrace for root, else ~/.local/share/otrace].
     #[arg(long, env = "OTRACE_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// The most connections to the database at once; one of them hears what other servers do.
-    #[arg(long, env = "OTRACE_DATABASE_CONNECTIONS", default_value_t = 10, value_name = "COUNT", value_parser = value_parser!(u32).range(2..))]
+    /// The most connections to the database at once; 4 or more. One of them hears what other servers do.
+    #[arg(long, env = "OTRACE_DATABASE_CONNECTIONS", default_value_t = 10, value_name = "COUNT", value_parser = value_parser!(u32).range(4..))]
     pub database_connections: u32,
 }
 

@@ -1,6 +1,6 @@
 //! Where the server listens and what it is called from outside.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -34,7 +34,7 @@ pub struct HttpConfig {
     /// The most connections at once. Above, new ones are turned away.
     #[arg(long, env = "OTRACE_CONNECTIONS", default_value_t = 8192, value_name = "COUNT", value_parser = value_parser!(u32).range(1..))]
     pub connections: u32,
-    /// The most connections at once from one address that is no trusted proxy's.
+    /// The most connections at once from one address that is no trusted proxy's, and the most requests under way.
     #[arg(long, env = "OTRACE_CONNECTIONS_PER_ADDRESS", default_value_t = 256, value_name = "COUNT", value_parser = value_parser!(u32).range(1..))]
     pub connections_per_address: u32,
     /// How long the server still takes requests after it was told to stop, while `/health/ready` says that it is not
@@ -101,6 +101,15 @@ impl HttpConfig {
     }
 }
 
+/// Where to reach what listens on this address from its own machine: what listens on all addresses is at loopback.
+pub fn reached_from_here(listen: SocketAddr) -> SocketAddr {
+    match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, listen.port()).into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, listen.port()).into(),
+        _ => listen,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,5 +161,14 @@ mod tests {
     #[test]
     fn an_open_server_that_was_not_told_its_name_answers_to_any() {
         assert!(listening_on("0.0.0.0:8000", None).is_called("build-box:8000"));
+    }
+
+    #[test]
+    fn a_server_on_all_addresses_is_asked_at_loopback() {
+        for (listen, asked) in
+            [("0.0.0.0:8000", "127.0.0.1:8000"), ("[::]:8000", "[::1]:8000"), ("10.0.0.7:80", "10.0.0.7:80")]
+        {
+            assert_eq!(reached_from_here(listen.parse().unwrap()), asked.parse().unwrap(), "{listen}");
+        }
     }
 }

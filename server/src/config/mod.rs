@@ -4,19 +4,26 @@ mod database;
 mod http;
 mod limits;
 mod mail;
+mod production;
 mod runs;
+pub mod secret_files;
 mod secrets;
 mod sign_in;
 mod storage;
+mod telemetry;
+mod webhooks;
 
 pub use database::DatabaseConfig;
-pub use http::HttpConfig;
+pub use http::{HttpConfig, reached_from_here};
 pub use limits::LimitsConfig;
 pub use mail::MailConfig;
+pub use production::{refuse_unsafe, unsafe_anywhere, unsafe_in_production};
 pub use runs::RunsConfig;
 pub use secrets::SecretsConfig;
 pub use sign_in::SignInConfig;
 pub use storage::StorageConfig;
+pub use telemetry::TelemetryConfig;
+pub use webhooks::WebhooksConfig;
 
 use clap::Args;
 
@@ -49,6 +56,16 @@ pub struct Config {
     /// How runs are treated.
     #[command(flatten)]
     pub runs: RunsConfig,
+    /// Where webhooks may go.
+    #[command(flatten)]
+    pub webhooks: WebhooksConfig,
+    /// What is seen of it from outside.
+    #[command(flatten)]
+    pub telemetry: TelemetryConfig,
+    /// Refuse to start where something is unsafe for a server that others reach: a public URL without https, plain
+    /// HTTP that was allowed, secrets and data that others on the machine can read or change.
+    #[arg(long, env = "OTRACE_PRODUCTION")]
+    pub production: bool,
     /// The team's name, shown at the top of every page.
     #[arg(long, env = "OTRACE_INSTANCE_NAME", value_name = "NAME")]
     pub instance_name: Option<String>,
@@ -69,6 +86,9 @@ impl Config {
             secrets: SecretsConfig::default(),
             limits: LimitsConfig::default(),
             runs: RunsConfig::default(),
+            webhooks: WebhooksConfig::default(),
+            telemetry: TelemetryConfig::default(),
+            production: false,
             instance_name: None,
             cheap_passwords: false,
         }

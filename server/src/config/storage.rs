@@ -1,8 +1,13 @@
 //! Where contents are kept.
 
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
+
+use super::secret_files;
 
 /// What a bucket's own variables begin with.
 const PREFIXES: [&str; 3] = ["AWS_", "GOOGLE_", "AZURE_"];
@@ -24,6 +29,35 @@ pub struct StorageConfig {
     /// What the bucket's usual environment variables say.
     #[arg(skip = StoreVariables::from_environment())]
     pub variables: StoreVariables,
+}
+
+impl StorageConfig {
+    /// The folder of contents; `None`: they are kept in a bucket.
+    pub fn folder(&self, data_dir: &Path) -> anyhow::Result<Option<PathBuf>> {
+        match &self.storage_url {
+            None => Ok(Some(data_dir.join("blobs"))),
+            Some(url) if url.scheme() == "file" => {
+                url.to_file_path().map(Some).ok().with_context(|| format!("{url} is no folder; write file:///folder"))
+            }
+            Some(_) => Ok(None),
+        }
+    }
+
+    /// The same with the secrets that variables such as `AWS_SECRET_ACCESS_KEY_FILE` leave to files.
+    pub fn with_secrets_of_files(&self) -> anyhow::Result<Self> {
+        let mut config = self.clone();
+        for variable in secret_files::OF_BUCKETS {
+            let name = variable.to_ascii_lowercase();
+            let Some(path) = self.variables.get(&format!("{name}_file")) else { continue };
+            ensure!(
+                self.variables.get(&name).is_none(),
+                "{variable} and {variable}_FILE are both set; leave one of them out"
+            );
+            let secret = secret_files::read(variable, Path::new(path))?;
+            config.variables.0.push((name, secret.into()));
+        }
+        Ok(config)
+    }
 }
 
 /// A bucket's usual variables, such as `AWS_ENDPOINT` and `AWS_SECRET_ACCESS_KEY`; their values are never shown.
@@ -81,6 +115,20 @@ mod tests {
         ]);
         let taken: Vec<_> = taken.all().collect();
         assert_eq!(taken, [("aws_region", "eu-central-1"), ("service_account", "/etc/account.json")]);
+    }
+
+    #[test]
+    fn a_buckets_secret_may_come_from_a_file_and_from_one_place_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, "hush\n").unwrap();
+        let of = |all: &[(&str, &str)]| {
+            StorageConfig { variables: variables(all), ..StorageConfig::default() }.with_secrets_of_files()
+        };
+        let file = ("AWS_SECRET_ACCESS_KEY_FILE", path.to_str().unwrap());
+        assert_eq!(of(&[file]).unwrap().variables.get("aws_secret_access_key"), Some("hush"));
+        let twice = of(&[file, ("AWS_SECRET_ACCESS_KEY", "hush")]).unwrap_err();
+        assert!(twice.to_string().contains("AWS_SECRET_ACCESS_KEY_FILE are both set"), "{twice}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The connection to PostgreSQL: one by URL, or a private one of the server's own.
 //!
-//! Services take connections from [`Database::pool`]; nothing else here is for them.
+//! Services take connections from [`Database::pool`]. Nothing else here is for them, but that `services::backup` asks
+//! which migrations there are, and runs them where a backup comes back.
 
 mod migrations;
 pub mod private;
@@ -16,9 +17,9 @@ use tokio::time::timeout;
 use crate::config::DatabaseConfig;
 use private::PrivatePostgres;
 
-pub use migrations::migrate;
 #[cfg(feature = "testing")]
 pub(crate) use migrations::run as migrate_unlocked;
+pub use migrations::{Distance, distance, known_migrations, migrate, migrate_until};
 
 /// Who waits longer for a connection is told that the server is busy.
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(5);

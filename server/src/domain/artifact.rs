@@ -3,6 +3,7 @@
 use otrace_wire::Sha256Digest;
 use time::OffsetDateTime;
 
+use super::retention::DeletedContent;
 use super::{ArtifactId, RunId};
 
 /// A file kept with a run. Its content is a blob, known by its hash.
@@ -30,6 +31,8 @@ pub struct Artifact {
     pub sha256: Option<Sha256Digest>,
     /// When the client captured it.
     pub captured_at: Option<OffsetDateTime>,
+    /// That its content was here and was deleted by a rule of the project.
+    pub deleted: Option<DeletedContent>,
 }
 
 impl Artifact {

@@ -157,6 +157,8 @@ actions! {
     ProjectDeleted = "project.deleted";
     /// A deleted project was brought back.
     ProjectRestored = "project.restored";
+    /// A deleted project was removed for good, with all that was in it.
+    ProjectRemoved = "project.removed";
     /// An admin let themselves into a project.
     AdminEntered = "project.admin_entered";
     /// Somebody was invited.
@@ -179,6 +181,14 @@ actions! {
     KeyRotated = "key.rotated";
     /// A key was revoked.
     KeyRevoked = "key.revoked";
+    /// A webhook was made.
+    WebhookCreated = "webhook.created";
+    /// A webhook was changed, or turned off because its receiver is gone.
+    WebhookChanged = "webhook.changed";
+    /// A webhook got another secret.
+    WebhookSecretReplaced = "webhook.secret_replaced";
+    /// A webhook was deleted.
+    WebhookDeleted = "webhook.deleted";
     /// A run was deleted.
     RunDeleted = "run.deleted";
     /// A deleted run was brought back.

@@ -49,4 +49,8 @@ ids! {
     RunId;
     /// The id of an [`Artifact`](super::Artifact).
     ArtifactId;
+    /// The id of a [`Webhook`](super::Webhook).
+    WebhookId;
+    /// The id of a [`Delivery`](super::webhook::Delivery): what its receiver knows a message by.
+    DeliveryId;
 }

@@ -5,6 +5,13 @@ use uuid::Uuid;
 
 use super::AccountId;
 
+/// The longest note, in bytes.
+pub const NOTE_MAX_BYTES: usize = 64 * 1024;
+/// So many notes a run may have.
+pub const NOTES_MAX: u64 = 1_000;
+/// So long they may be together, in bytes: all of them are read with each run.
+pub const NOTES_MAX_BYTES: u64 = 1024 * 1024;
+
 /// Something that a person or an agent wrote on a run. `#insight` in it makes it *Learned*.
 #[derive(Clone, Debug)]
 pub struct Note {

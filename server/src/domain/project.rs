@@ -3,6 +3,15 @@
 use time::OffsetDateTime;
 
 use super::ProjectId;
+use super::query::RESULT_PREFIX;
+use super::text::NAME_MAX_BYTES;
+
+/// The longest description of a project, in characters.
+pub const DESCRIPTION_MAX_CHARS: usize = 10_000;
+/// So many columns its list of runs may have.
+pub const LIST_COLUMNS_MAX: usize = 20;
+/// The longest name of such a column, in bytes: that of the result with the longest name.
+pub const LIST_COLUMN_MAX_BYTES: usize = RESULT_PREFIX.len() + NAME_MAX_BYTES;
 
 /// Where runs live: what members share, and what a key opens.
 #[derive(Clone, Debug)]

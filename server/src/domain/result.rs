@@ -4,6 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
+/// The longest name of a result of which it is said which way it gets better, in characters.
+pub const NAME_MAX_CHARS: usize = 500;
+
 /// A named value at the end of a run.
 #[derive(Clone, Debug)]
 pub struct RunResult {

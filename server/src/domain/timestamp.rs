@@ -7,8 +7,6 @@ use time::{Date, OffsetDateTime, PrimitiveDateTime, UtcOffset};
 use super::text::Invalid;
 
 /// A time as a client told it: RFC 3339, or the same without its zone (then UTC) or without its time.
-///
-/// Only years from 1970 to 2199 are times of runs; PostgreSQL could not keep all others.
 pub fn parse(text: &str) -> Result<OffsetDateTime, Invalid> {
     let text = text.trim().replacen(' ', "T", 1);
     let local = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second][optional [.[subsecond]]]");
@@ -16,10 +14,14 @@ pub fn parse(text: &str) -> Result<OffsetDateTime, Invalid> {
     let time = OffsetDateTime::parse(&text, &Rfc3339)
         .or_else(|_| PrimitiveDateTime::parse(&text, local).map(PrimitiveDateTime::assume_utc))
         .or_else(|_| Date::parse(&text, day).map(|date| date.midnight().assume_utc()))
-        .ok()
-        .and_then(|time| time.checked_to_offset(UtcOffset::UTC))
-        .ok_or(Invalid("Write times as RFC 3339, such as 2026-06-01T12:00:00Z."))?;
-    if (1970..2200).contains(&time.year()) { Ok(time) } else { Err(Invalid("Write times between 1970 and 2199.")) }
+        .map_err(|_| Invalid("Write times as RFC 3339, such as 2026-06-01T12:00:00Z."))?;
+    checked(time)
+}
+
+/// A time that a run may have, in UTC. Only those of the years 1970 to 2199 are; PostgreSQL could not keep all others.
+pub fn checked(time: OffsetDateTime) -> Result<OffsetDateTime, Invalid> {
+    let in_utc = time.checked_to_offset(UtcOffset::UTC).filter(|time| (1970..2200).contains(&time.year()));
+    in_utc.ok_or(Invalid("Write times between 1970 and 2199."))
 }
 
 #[cfg(test)]

@@ -45,6 +45,8 @@ pub const DEVICE_POLL_ADDRESS: Limit = Limit { name: "device_poll_address", burs
 pub const DEVICE_POLL: Limit = Limit { name: "device_poll", burst: 5, refill_seconds: 1.0 };
 /// Starting or ending a sign-in through a provider, by address.
 pub const PROVIDER_ADDRESS: Limit = Limit { name: "provider_address", burst: 20, refill_seconds: 15.0 };
+/// Having a webhook tried, or its address looked up, by project: 10 a minute.
+pub const WEBHOOK_CALL: Limit = Limit { name: "webhook_call", burst: 20, refill_seconds: 6.0 };
 
 impl Limit {
     /// `rate` times a second, and what comes in `burst_seconds` at once. No limit where the rate is 0.

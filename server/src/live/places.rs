@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use metrics::gauge;
+
 use crate::domain::AccountId;
+use crate::telemetry::metrics::Held;
 
 /// The open pages of a server. Its clones are one.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +23,7 @@ struct Taken {
 pub struct Place {
     places: Places,
     account: AccountId,
+    _counted: Held,
 }
 
 /// Why there is no place.
@@ -45,7 +49,8 @@ impl Places {
         taken.all += 1;
         taken.by_account.insert(account, own + 1);
         drop(taken);
-        Ok(Place { places: self.clone(), account })
+        let counted = Held::in_gauge(gauge!("otrace_live_streams_open"));
+        Ok(Place { places: self.clone(), account, _counted: counted })
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use super::{Place, RunEvent};
 use crate::app::AppState;
 use crate::auth::{ProjectReader, ReadProof};
-use crate::domain::{AccountId, ProjectId};
+use crate::domain::{AccountId, ProjectId, chance};
 use crate::error::Result;
 use crate::extract::Query;
 use crate::services;
@@ -25,7 +25,7 @@ use crate::services;
 /// A stream ends after this long; the browser reconnects by itself, and is asked who it is again.
 const MAX_AGE: Duration = Duration::from_mins(5);
 /// Streams that began together end within this time of each other, not all at once.
-const MAX_AGE_SPREAD_MS: u32 = 60_000;
+const MAX_AGE_SPREAD: Duration = Duration::from_mins(1);
 /// How often a page's reader is asked who they are, if nobody said that they may do less.
 const ASK_EVERY: Duration = Duration::from_secs(30);
 /// Changes commit in another order than they were timed; going back this far misses none.
@@ -34,7 +34,7 @@ const OVERLAP: time::Duration = time::Duration::seconds(2);
 const MISSED_MAX: usize = 100;
 /// Browsers whose server stops come back after this time, not all at once.
 const COME_BACK_AFTER_MS: u32 = 1000;
-const COME_BACK_SPREAD_MS: u32 = 4000;
+const COME_BACK_SPREAD: Duration = Duration::from_secs(4);
 
 /// Where the page's knowledge ends.
 #[derive(Debug, Deserialize)]
@@ -146,7 +146,7 @@ struct Reader {
 
 /// Resolves when a stream ends.
 async fn end(app: AppState, reader: Reader, told: Receiver<AccountId>) -> End {
-    let age = MAX_AGE + up_to(MAX_AGE_SPREAD_MS);
+    let age = MAX_AGE + chance::up_to(MAX_AGE_SPREAD);
     tokio::select! {
         () = app.live.closed() => End::Stopping,
         () = tokio::time::sleep(age) => End::Quiet,
@@ -200,18 +200,12 @@ fn resync(now: OffsetDateTime) -> Event {
 
 /// The server stops, and another one or the same takes its place.
 fn bye() -> Event {
-    let come_back_after = Duration::from_millis(COME_BACK_AFTER_MS.into()) + up_to(COME_BACK_SPREAD_MS);
+    let come_back_after = Duration::from_millis(COME_BACK_AFTER_MS.into()) + chance::up_to(COME_BACK_SPREAD);
     Event::default().event("bye").retry(come_back_after).data("{}")
 }
 
 fn id(at: OffsetDateTime) -> String {
     (at.unix_timestamp_nanos() / 1000).to_string()
-}
-
-/// Some time up to so many milliseconds, so that not all do the same at once.
-fn up_to(milliseconds: u32) -> Duration {
-    let chance = getrandom::u32().unwrap_or_default();
-    Duration::from_millis((chance % milliseconds).into())
 }
 
 /// A time from what a page sent; one before 1970 stands for all of history.

@@ -16,6 +16,7 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, SinglePart};
 use lettre::transport::smtp;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use metrics::counter;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use url::{Host, Url};
@@ -76,6 +77,22 @@ impl Mailer {
         self.0.is_some()
     }
 
+    /// How many letters are on their way.
+    pub fn waiting(&self) -> usize {
+        self.0.as_ref().map_or(0, |office| WAITING_MAX - office.waiting.available_permits())
+    }
+
+    /// Connects to the mail server and signs in to it, as for a letter; says why that fails.
+    pub async fn test(&self) -> Result<(), String> {
+        let Some(office) = &self.0 else { return Ok(()) };
+        match timeout(TRY_WITHIN, office.transport.test_connection()).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err("the mail server is not ready for letters".to_owned()),
+            Ok(Err(error)) => Err(Failure::of(&error).why),
+            Err(_) => Err("the mail server did not answer in time".to_owned()),
+        }
+    }
+
     /// Sends a letter in the background: returns at once, tries three times, and leaves a line in the log if all fail.
     pub fn send(&self, to: &str, letter: Letter) {
         let Some(office) = &self.0 else {
@@ -84,12 +101,16 @@ impl Mailer {
         };
         let Ok(place) = Arc::clone(&office.waiting).try_acquire_owned() else {
             tracing::warn!(letter = letter.kind(), "a letter was not sent: too many wait");
+            counter!("otrace_mail_letters_total", "outcome" => "dropped").increment(1);
             return;
         };
         let (office, to) = (Arc::clone(office), to.to_owned());
         tokio::spawn(async move {
             // The log gets neither the address nor the link: who reads it could use both.
-            match office.deliver(&to, &letter).await {
+            let sent = office.deliver(&to, &letter).await;
+            let outcome = if sent.is_ok() { "sent" } else { "failed" };
+            counter!("otrace_mail_letters_total", "outcome" => outcome).increment(1);
+            match sent {
                 Ok(()) => tracing::debug!(letter = letter.kind(), "a letter was sent"),
                 Err(why) => tracing::warn!(letter = letter.kind(), why, "a letter was not sent"),
             }

@@ -1,7 +1,7 @@
 //! A project as its key reaches it: what the tools are told, through the same services as the API.
 
 use otrace_history::compare::Comparison;
-use otrace_mcp::{Download, LogOf, Refusal, RunsPage, RunsQuery, Source};
+use otrace_mcp::{Download, FileOf, LogOf, Refusal, RunsPage, RunsQuery, Source};
 use otrace_wire::{Artifact, Run, RunStatus, Sha256Digest};
 
 use crate::app::AppState;
@@ -36,6 +36,18 @@ impl ByKey {
         let found = services::runs::search(&self.app, &self.key, &search).await?;
         let next_cursor = found.next.map(|place| place.to_cursor(&search.sort));
         Ok(RunsPage { runs: found.runs.into_iter().map(summary).collect(), next_cursor })
+    }
+
+    async fn whole(&self, run: RunRef) -> Result<Run> {
+        let view = services::runs::show(&self.app, self.key.project.id, run).await?;
+        Ok(summary(view.full))
+    }
+
+    /// The run that an artifact is kept with.
+    async fn run_with(&self, artifact: &str) -> Result<Run> {
+        let id = artifact.trim().parse().map(ArtifactId).map_err(|_| AppError::NotFound("Artifact"))?;
+        let artifact = services::artifacts::find(&self.app, self.key.project.id, id).await?;
+        self.whole(RunRef::Id(artifact.run_id)).await
     }
 
     /// A content's text, if it is short and is one.
@@ -73,7 +85,7 @@ impl ByKey {
         services::logs::read(&self.app, project_id, run_id, log, from..to).await
     }
 
-    async fn file_piece(&self, run: &Run, path: &str, from: u64) -> Result<Download> {
+    async fn file_piece(&self, run: &Run, FileOf { path, from, .. }: FileOf<'_>) -> Result<Download> {
         let project_id = self.key.project.id;
         let is_named = |artifact: &&Artifact| {
             [&artifact.original_path, &artifact.stored_path].into_iter().any(|name| name.as_deref() == Some(path))
@@ -81,7 +93,7 @@ impl ByKey {
         let artifact = run.artifacts.iter().find(is_named);
         let id = artifact.and_then(|artifact| artifact.id).map(ArtifactId).ok_or(AppError::NotFound("Artifact"))?;
         let artifact = services::artifacts::find(&self.app, project_id, id).await?;
-        let digest = artifact.sha256.ok_or(AppError::NotFound("Artifact content"))?;
+        let digest = services::artifacts::stored(&artifact)?;
         let size_bytes = services::contents::size(&self.app, project_id, &digest).await?;
         let range = from.min(size_bytes)..from.saturating_add(PIECE_BYTES).min(size_bytes);
         let bytes = services::contents::read_part(&self.app, project_id, &digest, range).await?;
@@ -98,7 +110,6 @@ impl ByKey {
 
 impl Source for ByKey {
     const SAVES_FILES: bool = false;
-    const CHECKS_RUN_SPECS: bool = false;
 
     fn why_read_only(&self) -> Option<&'static str> {
         let reason = "This key may only read: ask for one that may write, from the project's Keys page.";
@@ -114,8 +125,11 @@ impl Source for ByKey {
     }
 
     async fn run(&self, name: &str) -> otrace_mcp::Result<Run> {
-        let view = services::runs::show(&self.app, self.key.project.id, run_ref(name)?).await?;
-        Ok(summary(view.full))
+        Ok(self.whole(run_ref(name)?).await?)
+    }
+
+    async fn run_of(&self, artifact: &str) -> otrace_mcp::Result<Run> {
+        Ok(self.run_with(artifact).await?)
     }
 
     async fn text(&self, sha256: &Sha256Digest) -> otrace_mcp::Result<Option<String>> {
@@ -130,8 +144,8 @@ impl Source for ByKey {
         Ok(self.log_piece(run, log, from).await?)
     }
 
-    async fn download(&self, run: &Run, path: &str, from: u64) -> otrace_mcp::Result<Download> {
-        Ok(self.file_piece(run, path, from).await?)
+    async fn download(&self, run: &Run, file: FileOf<'_>) -> otrace_mcp::Result<Download> {
+        Ok(self.file_piece(run, file).await?)
     }
 
     async fn add_note(&self, run: &str, text: &str) -> otrace_mcp::Result<()> {

@@ -2,6 +2,9 @@
 
 mod host;
 mod log;
+mod metrics;
+#[cfg(feature = "otlp")]
+mod trace;
 
 use std::any::Any;
 
@@ -44,10 +47,13 @@ pub fn wrap(router: Router) -> Router {
         .and(NotForContentType::new("application/zip"))
         .and(NotForContentType::new("application/octet-stream"))
         .and(NotForContentType::SSE);
+    #[cfg(feature = "otlp")]
+    let router = router.layer(from_fn(trace::span));
     let request_id = HeaderName::from_static("x-request-id");
     let layers = ServiceBuilder::new()
         .layer(SetRequestIdLayer::new(request_id.clone(), MakeRequestUuid))
         .layer(PropagateRequestIdLayer::new(request_id))
+        .layer(from_fn(metrics::count))
         .layer(from_fn(log::one_line))
         .layer(CompressionLayer::new().compress_when(compressible))
         .layer(map_response(with_headers));

@@ -9,12 +9,13 @@ use super::schemas::Schemas;
 pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
 /// What an operation may be refused with, told once for all of them.
-pub(super) const REFUSALS: [(&str, &str); 8] = [
+pub(super) const REFUSALS: [(&str, &str); 9] = [
     ("400", "The request can't be understood or breaks a rule."),
     ("401", "No key, or one that is unknown, revoked or expired."),
     ("403", "The key is good, and its scope does not allow this."),
     ("404", "It is not there, or is not the caller's."),
     ("409", "It contradicts what the server holds."),
+    ("410", "The content was deleted by a rule of the project."),
     ("413", "The body is larger than the server takes."),
     ("429", "Too many requests: send the same one again after `Retry-After` seconds."),
     (
@@ -249,6 +250,7 @@ impl Operation {
             "403" => matches!(self.caller, Caller::Writer | Caller::RunWriter),
             "404" => self.can_be_unknown || self.route.contains('{'),
             "409" => self.can_conflict,
+            "410" => self.route.contains("{artifact}"),
             "413" => has_body,
             _ => true,
         }

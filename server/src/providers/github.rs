@@ -52,6 +52,15 @@ impl GitHub {
         Ok(Self { http, endpoints, user: USER.parse()?, emails: EMAILS.parse()?, credentials })
     }
 
+    /// Whether GitHub is there.
+    pub async fn check(&self) -> Result<(), ProviderError> {
+        match self.http.get_json::<serde_json::Value>(&self.user, None).await {
+            // Who asks without a token is refused.
+            Ok(_) | Err(ProviderError::Refused(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Where the browser goes. GitHub has no `prompt=login`; the nearest is to ask which account it is.
     pub fn begin(&self, redirect_url: &Url, prompt_login: bool) -> Begun {
         let extras: &[_] = if prompt_login { &[("prompt", "select_account")] } else { &[] };

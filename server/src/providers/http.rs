@@ -1,21 +1,17 @@
 //! How providers are asked: without redirects, within seconds, and nothing that leads into the server's own network.
 
 use std::pin::Pin;
-use std::time::Duration;
 
 use anyhow::Context;
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use reqwest::header::ACCEPT;
-use reqwest::redirect::Policy;
 use reqwest::{Client, Request};
 use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
 use super::ProviderError;
-use super::addresses::GlobalOnly;
+use crate::outbound::{GlobalOnly, client_builder};
 
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Documents, keys and tokens have a few kilobytes.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
@@ -30,14 +26,8 @@ impl Http {
     /// For the provider at `own`, the only one that may be at a private address.
     pub fn new(own: &Url) -> anyhow::Result<Self> {
         let own_host = own.host_str().unwrap_or_default().to_owned();
-        // A proxy would resolve the names itself, past the check of their addresses.
-        let client = Client::builder()
-            .user_agent(concat!("otrace-server/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT_WITHIN)
-            .timeout(ANSWER_WITHIN)
-            .dns_resolver(GlobalOnly::except(own_host))
+        let client = client_builder()
+            .dns_resolver(GlobalOnly::except([own_host]))
             .build()
             .context("making the HTTP client for a sign-in provider")?;
         Ok(Self { client, own: own.clone() })

@@ -4,7 +4,6 @@
 //! asked. May touch reqwest, oauth2, jsonwebtoken; not the store, not axum. What a provider says is not believed
 //! before it is checked; which account it belongs to, `services` decides. Tokens are never stored.
 
-mod addresses;
 mod discovery;
 mod flow;
 mod github;
@@ -119,6 +118,14 @@ impl Provider {
         match &self.speaks {
             Speaks::Oidc(oidc) => oidc.issuer(),
             Speaks::GitHub(_) => github::ISSUER,
+        }
+    }
+
+    /// Asks it for something, as the first sign-in would: whether it is there, and what it says it is.
+    pub async fn check(&self) -> Result<(), ProviderError> {
+        match &self.speaks {
+            Speaks::Oidc(oidc) => oidc.check().await,
+            Speaks::GitHub(github) => github.check().await,
         }
     }
 

@@ -35,6 +35,11 @@ impl Oidc {
         self.discovery.issuer()
     }
 
+    /// Whether the issuer tells about itself, and is the one that is meant.
+    pub async fn check(&self) -> Result<(), ProviderError> {
+        self.discovery.get(&self.http).await.map(|_| ())
+    }
+
     /// Where the browser goes.
     pub async fn begin(&self, redirect_url: &Url, prompt_login: bool) -> Result<Begun, ProviderError> {
         let discovered = self.discovery.get(&self.http).await?;

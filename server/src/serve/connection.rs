@@ -92,8 +92,10 @@ async fn serve(shared: &Arc<Shared>, stream: TcpStream, address: SocketAddr, pla
     // The time for the head begins.
     activity.note();
     let service = {
-        let (shared, activity) = (Arc::clone(shared), Arc::clone(&activity));
-        service_fn(move |request| exchange::answer(Arc::clone(&shared), Arc::clone(&activity), address, request))
+        let (shared, activity, asker) = (Arc::clone(shared), Arc::clone(&activity), place.asker());
+        service_fn(move |request| {
+            exchange::answer(Arc::clone(&shared), Arc::clone(&activity), address, asker.clone(), request)
+        })
     };
     let stream = TokioIo::new(stream);
     let patience = Patience::with(place, &shared.timeouts);

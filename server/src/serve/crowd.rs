@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 const WORKING: u8 = 0;
 /// It waits for its client to send the rest.
 const WAITING: u8 = 1;
+/// It does not count any more, or never did.
 const DONE: u8 = 2;
 
 /// The requests that the server works on. Those that wait for their clients do not count: otherwise slow uploads
@@ -45,17 +46,17 @@ impl Crowd {
             self.working.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
-        Some(self.turn())
+        Some(self.turn(WORKING))
     }
 
-    /// Lets a request in even so: one that asks how the server is.
+    /// Lets a request in even so: one that asks how the server is. It does not count, so that such requests keep
+    /// nobody out.
     pub(super) fn enter_always(&self) -> Turn {
-        self.working.fetch_add(1, Ordering::Relaxed);
-        self.turn()
+        self.turn(DONE)
     }
 
-    fn turn(&self) -> Turn {
-        Turn(Arc::new(Request { working: Arc::clone(&self.working), state: AtomicU8::new(WORKING) }))
+    fn turn(&self, state: u8) -> Turn {
+        Turn(Arc::new(Request { working: Arc::clone(&self.working), state: AtomicU8::new(state) }))
     }
 }
 
@@ -102,9 +103,12 @@ mod tests {
     #[test]
     fn only_requests_that_the_server_works_on_count() {
         let crowd = Crowd::new(2);
+        let about_health = crowd.enter_always();
         let (first, second) = (crowd.enter().unwrap(), crowd.enter().unwrap());
         assert!(crowd.enter().is_none());
-        drop(crowd.enter_always());
+        about_health.waiter().waits_for_client();
+        drop(about_health);
+        assert!(crowd.enter().is_none());
 
         let waiter = second.waiter();
         waiter.waits_for_client();

@@ -11,6 +11,7 @@ use axum::http::header::{CACHE_CONTROL, CONNECTION, HOST, RETRY_AFTER, X_CONTENT
 use axum::http::{HeaderValue, Request, Response, StatusCode, Uri, Version};
 use axum::response::IntoResponse;
 use hyper::body::{Body as _, Incoming};
+use metrics::counter;
 use otrace_wire::{ApiError, ErrorCode};
 use tower::Service;
 
@@ -18,6 +19,7 @@ use super::Shared;
 use super::activity::Activity;
 use super::answer_body::AnswerBody;
 use super::crowd::Turn;
+use super::limits::{Asked, Asker};
 use super::request_body::{RequestBody, TooSlow};
 
 const BUSY: &str = "The server has too much to do at this moment. Try again in a moment.";
@@ -29,24 +31,35 @@ pub(super) async fn answer(
     shared: Arc<Shared>,
     activity: Arc<Activity>,
     address: SocketAddr,
+    asker: Asker,
     mut request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
     let under_way = activity.begin();
     in_origin_form(&mut request);
     request.extensions_mut().insert(ConnectInfo(address));
     let is_http1 = request.version() < Version::HTTP_2;
-    // Who looks after the server should learn that it is busy, not take it for dead.
-    let is_about_health = request.uri().path().starts_with("/health/");
-    let turn = if is_about_health { Some(shared.crowd.enter_always()) } else { shared.crowd.enter() };
-    let mut response = match turn {
-        Some(turn) => pass_on(&shared, turn, request).await,
-        None => refusal(StatusCode::SERVICE_UNAVAILABLE, BUSY),
+    let (mut response, counted) = if let Some((counted, turn)) = let_in(&shared, &asker, request.uri().path()) {
+        (pass_on(&shared, turn, request).await, counted)
+    } else {
+        counter!("otrace_http_requests_shed_total").increment(1);
+        (refusal(StatusCode::SERVICE_UNAVAILABLE, BUSY), Asked::uncounted())
     };
     // An idle connection that is closed may meet a request on its way; one that ends with an answer can't.
     if is_http1 && shared.draining.is_cancelled() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    Ok(response.map(|body| AnswerBody::new(body, under_way)))
+    Ok(response.map(|body| AnswerBody::new(body, under_way, counted)))
+}
+
+/// Lets a request in, unless its address or the server has too many.
+fn let_in(shared: &Shared, asker: &Asker, path: &str) -> Option<(Asked, Turn)> {
+    // Who looks after the server should learn that it is busy, not take it for dead.
+    if path.starts_with("/health/") {
+        return Some((Asked::uncounted(), shared.crowd.enter_always()));
+    }
+    // First the address: one that has too many takes no place from the others, not even for a moment.
+    let counted = asker.ask()?;
+    Some((counted, shared.crowd.enter()?))
 }
 
 /// What the router answers, unless the client or the server has no time for it.

@@ -2,16 +2,21 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::IpNet;
+use metrics::{counter, gauge};
+
+use crate::telemetry::metrics::Held;
 
 /// How many connections and requests are served at once.
 #[derive(Clone, Debug)]
 pub struct ConnectionLimits {
     /// The connections in all.
     pub connections: usize,
-    /// Those of one address: an IPv4 address, or the 64 bits of IPv6 that one customer has at least.
+    /// Those of one address: an IPv4 address, or the 64 bits of IPv6 that one customer has at least. As many requests
+    /// of it may be under way, which HTTP/2 would multiply otherwise.
     pub per_address: usize,
     /// The proxies, each of which has the connections of many people and may keep them longer.
     pub trusted_proxies: Vec<IpNet>,
@@ -38,9 +43,17 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Taken {
     all: usize,
-    by_address: HashMap<IpAddr, usize>,
+    by_address: HashMap<IpAddr, Own>,
     /// Whether the log says already that there is no place.
     is_told: bool,
+}
+
+/// What one address has.
+#[derive(Debug, Default)]
+struct Own {
+    connections: usize,
+    /// Its requests under way, in all of its connections.
+    requests: Arc<AtomicUsize>,
 }
 
 /// A connection's place, until it is dropped.
@@ -49,7 +62,21 @@ pub(super) struct Place {
     places: Places,
     /// Whose it is; `None` for a trusted proxy.
     counted_as: Option<IpAddr>,
+    asker: Asker,
+    _counted: Held,
 }
+
+/// Who sends the requests of a connection. Those of one address are counted together.
+#[derive(Clone, Debug)]
+pub(super) struct Asker {
+    /// The requests under way of its address; `None` for a trusted proxy.
+    requests: Option<Arc<AtomicUsize>>,
+    max: usize,
+}
+
+/// A request under way, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Asked(Option<Arc<AtomicUsize>>);
 
 /// Why there is no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,18 +104,24 @@ impl Places {
             if !std::mem::replace(&mut taken.is_told, true) {
                 tracing::warn!(connections = taken.all, "all connections are taken; new ones are turned away");
             }
+            counter!("otrace_connections_refused_total", "full" => "server").increment(1);
             return Err(Full::Server);
         }
+        let mut requests = None;
         if let Some(customer) = counted_as {
             let own = taken.by_address.entry(customer).or_default();
-            if *own >= limits.per_address {
+            if own.connections >= limits.per_address {
+                counter!("otrace_connections_refused_total", "full" => "address").increment(1);
                 return Err(Full::Address);
             }
-            *own += 1;
+            own.connections += 1;
+            requests = Some(Arc::clone(&own.requests));
         }
         taken.all += 1;
         drop(taken);
-        Ok(Place { places: self.clone(), counted_as })
+        let counted = Held::in_gauge(gauge!("otrace_connections_open"));
+        let asker = Asker { requests, max: limits.per_address };
+        Ok(Place { places: self.clone(), counted_as, asker, _counted: counted })
     }
 }
 
@@ -96,6 +129,36 @@ impl Place {
     /// Whether it is the place of a trusted proxy.
     pub(super) const fn is_of_proxy(&self) -> bool {
         self.counted_as.is_none()
+    }
+
+    /// Who sends its requests.
+    pub(super) fn asker(&self) -> Asker {
+        self.asker.clone()
+    }
+}
+
+impl Asker {
+    /// Counts a request, unless the address has too many under way.
+    pub(super) fn ask(&self) -> Option<Asked> {
+        let Some(requests) = &self.requests else { return Some(Asked::uncounted()) };
+        // It counts from here on, and no more when it is dropped.
+        let asked = Asked(Some(Arc::clone(requests)));
+        (requests.fetch_add(1, Ordering::Relaxed) < self.max).then_some(asked)
+    }
+}
+
+impl Asked {
+    /// One that takes no place.
+    pub(super) const fn uncounted() -> Self {
+        Self(None)
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(requests) = &self.0 {
+            requests.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -109,8 +172,8 @@ impl Drop for Place {
         let Some(customer) = self.counted_as else { return };
         // Who has none left is forgotten.
         if let Some(own) = taken.by_address.get_mut(&customer) {
-            *own -= 1;
-            if *own == 0 {
+            own.connections -= 1;
+            if own.connections == 0 {
                 taken.by_address.remove(&customer);
             }
         }
@@ -155,6 +218,27 @@ mod tests {
         drop(second);
         assert!(places.0.taken.lock().unwrap().by_address.is_empty(), "who has none left is forgotten");
         assert_eq!(places.0.taken.lock().unwrap().all, 2);
+    }
+
+    #[test]
+    fn an_address_has_so_many_requests_in_all_its_connections_and_a_proxy_any_number() {
+        let proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        let limits = ConnectionLimits { per_address: 2, trusted_proxies: proxies, ..ConnectionLimits::default() };
+        let places = Places::new(&limits);
+        let take = |address: &str| places.take(address.parse().unwrap()).unwrap();
+
+        let own = [take("192.0.2.7"), take("192.0.2.7")];
+        let asked = own.each_ref().map(|place| place.asker().ask().unwrap());
+        for place in &own {
+            assert!(place.asker().ask().is_none());
+        }
+        assert!(take("192.0.2.8").asker().ask().is_some(), "another address has its own");
+        drop(asked);
+        assert!(own[0].asker().ask().is_some());
+
+        let proxy = take("10.0.0.1");
+        let of_proxy: Vec<_> = std::iter::repeat_with(|| proxy.asker().ask()).take(5).collect();
+        assert!(of_proxy.iter().all(Option::is_some));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //!
 //! - `timeouts` says how long a client is waited for. `activity` watches for requests that don't come, `request_body`
 //!   with its `pace` for bodies that don't, `socket` and `streams` for answers that nobody takes.
-//! - `crowd` keeps the requests that the server works on from becoming ever more.
+//! - `crowd` keeps the requests that the server works on from becoming ever more, and `limits` those of one address.
 //! - `tls` has the certificate, and reads it anew when it changes.
 
 mod activity;

@@ -2,6 +2,7 @@
 
 mod archive;
 
+use otrace_wire::Sha256Digest;
 use time::OffsetDateTime;
 
 use crate::app::AppState;
@@ -21,12 +22,29 @@ pub async fn find(app: &AppState, project_id: ProjectId, id: ArtifactId) -> Resu
     found.ok_or(AppError::NotFound("Artifact"))
 }
 
+/// The hash of an artifact's content in the store. Refused where it is not there: it was never sent, or was deleted.
+pub fn stored(artifact: &Artifact) -> Result<Sha256Digest> {
+    refuse_deleted(artifact)?;
+    artifact.sha256.ok_or(AppError::NotFound("Artifact content"))
+}
+
+/// Refuses an artifact whose content was deleted by a rule of the project.
+pub fn refuse_deleted(artifact: &Artifact) -> Result<()> {
+    let Some(deleted) = &artifact.deleted else { return Ok(()) };
+    Err(AppError::Gone(
+        format!(
+            "The artifact's content was deleted on {} by a rule of the project, {}; its name, size and hash are kept.",
+            deleted.at.date(),
+            deleted.rule,
+        )
+        .into(),
+    ))
+}
+
 /// Makes a link to an artifact's content that works for minutes without a key, for tools that can send none.
 pub async fn ticket(app: &AppState, project_id: ProjectId, id: ArtifactId) -> Result<(String, OffsetDateTime)> {
     let artifact = find(app, project_id, id).await?;
-    if artifact.sha256.is_none() {
-        return Err(AppError::NotFound("Artifact content"));
-    }
+    stored(&artifact)?;
     let now = app.clock.now();
     let ticket = app.tokens.download_ticket(id, project_id, now)?;
     Ok((links::url(app, &format!("/download/{ticket}")), now + tokens::DOWNLOAD_LIFETIME))
@@ -66,6 +84,6 @@ pub async fn head(
 
 /// A stored artifact's whole content, as a stream.
 pub async fn stream(app: &AppState, project_id: ProjectId, artifact: &Artifact) -> Result<ByteStream> {
-    let digest = artifact.sha256.ok_or(AppError::NotFound("Artifact content"))?;
+    let digest = stored(artifact)?;
     contents::read(app, project_id, &digest, None).await
 }

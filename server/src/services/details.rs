@@ -14,7 +14,7 @@ use crate::domain::{
     Artifact, ArtifactId, Log, LogName, ProjectId, Run, RunId, RunRef, RunResult, Snapshot, Table, result, timestamp,
 };
 use crate::error::{AppError, Result};
-use crate::services::contents;
+use crate::services::{contents, runs};
 use crate::store;
 
 /// So many artifacts a run may have.
@@ -35,40 +35,34 @@ pub async fn replace(
     inline: &Spill,
 ) -> Result<Run> {
     check_counts(&details)?;
-    let run_id = crate::services::runs::resolve(app, project_id, run).await?;
+    let run_id = runs::resolve(app, project_id, run).await?;
     let contents = Contents::of(app, project_id, &[&details], inline).await?;
     let Prepared { artifacts, results, tables, logs, snapshot } = contents.prepare(run_id, details).await?;
 
     let now = app.clock.now();
     let mut transaction = app.pool.begin().await?;
-    if !store::runs::lock(&mut transaction, project_id, run_id, now).await? {
-        return Err(AppError::NotFound("Run"));
-    }
+    runs::lock(&mut transaction, project_id, run_id, now).await?;
     store::results::replace(&mut transaction, project_id, run_id, &results).await?;
     replace_files(&mut transaction, project_id, run_id, &artifacts, &logs, &tables).await?;
     if let Some(snapshot) = &snapshot {
         store::snapshots::replace(&mut transaction, project_id, run_id, snapshot).await?;
     }
-    let run =
-        store::runs::load(&mut transaction, project_id, &[run_id]).await?.pop().ok_or(AppError::NotFound("Run"))?;
+    let run = runs::load_one(&mut transaction, project_id, run_id).await?;
     transaction.commit().await?;
-    crate::services::runs::publish(app, &run, false);
+    runs::publish(app, &run, false);
     Ok(run)
 }
 
 /// Adds to the evidence of a run's snapshot.
 pub async fn add_evidence(app: &AppState, project_id: ProjectId, run: RunRef, batch: EvidenceBatch) -> Result<Run> {
-    let run_id = crate::services::runs::resolve(app, project_id, run).await?;
+    let run_id = runs::resolve(app, project_id, run).await?;
     let evidence = batch.evidence.into_iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect();
     let mut transaction = app.pool.begin().await?;
-    if !store::runs::lock(&mut transaction, project_id, run_id, app.clock.now()).await? {
-        return Err(AppError::NotFound("Run"));
-    }
+    runs::lock(&mut transaction, project_id, run_id, app.clock.now()).await?;
     if !store::snapshots::add_evidence(&mut transaction, project_id, run_id, evidence, EVIDENCE_MAX).await? {
         return Err(AppError::Conflict("The run has all the evidence that it may have. Add it to another run.".into()));
     }
-    let run =
-        store::runs::load(&mut transaction, project_id, &[run_id]).await?.pop().ok_or(AppError::NotFound("Run"))?;
+    let run = runs::load_one(&mut transaction, project_id, run_id).await?;
     transaction.commit().await?;
     Ok(run)
 }
@@ -117,7 +111,8 @@ async fn known_contents(
         named.extend(details.logs.iter().filter_map(|log| log.hash));
         named.extend(details.snapshot.iter().flat_map(|snapshot| &snapshot.files).map(|file| file.hash));
     }
-    let known = store::blobs::find_many(&mut *app.pool.acquire().await?, project_id, &named).await?;
+    let mut connection = app.pool.acquire().await?;
+    let known = store::blobs::hold_many(&mut connection, project_id, &named, app.clock.now()).await?;
     Ok(known.into_iter().collect())
 }
 
@@ -148,6 +143,16 @@ impl<'a> Contents<'a> {
         inline: &'a Spill,
     ) -> Result<Self> {
         Ok(Self { app, project_id, inline, known: known_contents(app, project_id, details).await? })
+    }
+
+    /// For a run whose contents the caller knows, with their sizes in bytes.
+    pub(super) const fn knowing(
+        app: &'a AppState,
+        project_id: ProjectId,
+        inline: &'a Spill,
+        known: HashMap<Sha256Digest, i64>,
+    ) -> Self {
+        Self { app, project_id, inline, known }
     }
 
     /// The details of one of them.
@@ -197,6 +202,7 @@ impl<'a> Contents<'a> {
             content_type: sent.content_type.unwrap_or_else(|| "application/octet-stream".to_owned()),
             sha256,
             captured_at: captured_at(sent.created_at.as_deref())?,
+            deleted: None,
         })
     }
 

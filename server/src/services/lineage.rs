@@ -78,6 +78,7 @@ async fn matching(
         sort: &Sort { field: SortField::Number, is_descending: true },
         me: &member.account.email,
         now: app.clock.now(),
+        among: None,
     };
     store::run_query::plan_for_values(connection).await?;
     let found = store::run_query::page(connection, asked, None, RUNS_MAX).await?;

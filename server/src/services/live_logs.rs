@@ -41,8 +41,7 @@ pub async fn append(
     let now = app.clock.now();
     let mut transaction = app.pool.begin().await?;
     // This holds the run's row until the commit, so that one writer at a time appends.
-    let heard = store::contacts::note(&mut transaction, project_id, run, now).await?;
-    let heard = heard.ok_or(AppError::NotFound("Run"))?;
+    let heard = contact::note(&mut transaction, project_id, run, now).await?;
     let offset = offset.min(OFFSET_MAX);
     let appended =
         store::log_chunks::append(&mut transaction, project_id, heard.id, log, offset, bytes, FILES_MAX).await?;

@@ -5,18 +5,13 @@ use uuid::Uuid;
 
 use crate::app::AppState;
 use crate::auth::{ProjectMember, RunWriter};
+use crate::domain::note::{NOTE_MAX_BYTES, NOTES_MAX, NOTES_MAX_BYTES};
 use crate::domain::text::without_nul;
 use crate::domain::{AccountId, ApiKeyId, Note, ProjectId, Role, RunId, RunRef};
 use crate::error::{AppError, Result};
+use crate::services::runs;
 use crate::store;
 use crate::store::notes::NewNote;
-
-/// The longest note, in bytes.
-const NOTE_MAX_BYTES: usize = 64 * 1024;
-/// So many notes a run may have.
-const NOTES_MAX: i64 = 1_000;
-/// So long they may be together, in bytes: all of them are read with each run.
-const NOTES_MAX_BYTES: i64 = 1024 * 1024;
 
 /// Who writes a note: a person, or a machine with a key.
 #[derive(Clone, Copy)]
@@ -57,17 +52,14 @@ pub async fn remove(app: &AppState, member: &ProjectMember, run: RunRef, id: Uui
     member.require(Role::Editor)?;
     let (now, project_id) = (app.clock.now(), member.project.id);
     let mut transaction = app.pool.begin().await?;
-    let run_id = store::runs::resolve(&mut transaction, project_id, run).await?.ok_or(AppError::NotFound("Run"))?;
+    let run_id = runs::resolve_in(&mut transaction, project_id, run).await?;
     if !store::notes::delete(&mut transaction, project_id, run_id, id, member.account.id).await? {
         return Err(AppError::NotFound("Note"));
     }
-    if !store::runs::lock(&mut transaction, project_id, run_id, now).await? {
-        return Err(AppError::NotFound("Run"));
-    }
-    let run =
-        store::runs::load(&mut transaction, project_id, &[run_id]).await?.pop().ok_or(AppError::NotFound("Run"))?;
+    runs::lock(&mut transaction, project_id, run_id, now).await?;
+    let run = runs::load_one(&mut transaction, project_id, run_id).await?;
     transaction.commit().await?;
-    crate::services::runs::publish(app, &run, false);
+    runs::publish(app, &run, false);
     Ok(())
 }
 
@@ -86,16 +78,14 @@ fn checked(text: &str) -> Result<&str> {
 async fn write(app: &AppState, writer: Writer, run: RunRef, id: Uuid, body: &str) -> Result<Note> {
     let (now, project_id) = (app.clock.now(), writer.project);
     let mut transaction = app.pool.begin().await?;
-    let run_id = store::runs::resolve(&mut transaction, project_id, run).await?.ok_or(AppError::NotFound("Run"))?;
-    if !store::runs::lock(&mut transaction, project_id, run_id, now).await? {
-        return Err(AppError::NotFound("Run"));
-    }
+    let run_id = runs::resolve_in(&mut transaction, project_id, run).await?;
+    runs::lock(&mut transaction, project_id, run_id, now).await?;
     let (count, bytes) = store::notes::extent(&mut transaction, project_id, run_id).await?;
-    let is_too_much = bytes.saturating_add_unsigned(body.len() as u64) > NOTES_MAX_BYTES;
-    let is_full = count >= NOTES_MAX;
+    let is_too_much = bytes.unsigned_abs() + body.len() as u64 > NOTES_MAX_BYTES;
+    let is_full = count.unsigned_abs() >= NOTES_MAX;
     if !is_full && !is_too_much {
         let Writer { account: account_id, api_key: api_key_id, .. } = writer;
-        let note = NewNote { id, account_id, api_key_id, body, created_at: now };
+        let note = NewNote { id, account_id, api_key_id, author: None, body, created_at: now };
         store::notes::insert(&mut transaction, project_id, run_id, note).await?;
     }
     let note = find(&mut transaction, project_id, run_id, id).await?;
@@ -109,10 +99,9 @@ async fn write(app: &AppState, writer: Writer, run: RunRef, id: Uuid, body: &str
             "A note with this id exists already. Send a new id.".into()
         })
     })?;
-    let run =
-        store::runs::load(&mut transaction, project_id, &[run_id]).await?.pop().ok_or(AppError::NotFound("Run"))?;
+    let run = runs::load_one(&mut transaction, project_id, run_id).await?;
     transaction.commit().await?;
-    crate::services::runs::publish(app, &run, false);
+    runs::publish(app, &run, false);
     Ok(note)
 }
 

@@ -9,7 +9,7 @@ mod settings;
 use crate::app::AppState;
 use crate::auth::ProjectMember;
 use crate::domain::audit::{Action, Chain, NewEvent};
-use crate::domain::project::slug_from_name;
+use crate::domain::project::{DESCRIPTION_MAX_CHARS, slug_from_name};
 use crate::domain::text::{Invalid, normalize_name, without_nul};
 use crate::domain::{Account, Actor, Project, ProjectId, Role};
 use crate::error::{AppError, Result};
@@ -18,15 +18,13 @@ use crate::store;
 
 pub use self::deletion::{RESTORABLE, delete, deleted, restore};
 pub use self::overview::{BestResult, Overview, PlacedInsight, PlacedRun, ProjectSummary, list, overview};
-pub(in crate::services) use self::settings::directions_in;
 pub use self::settings::{
     DirectionChoice, NewAbout, Settings, directions, list_columns, set_about, set_directions, set_list_columns,
     settings,
 };
+pub(in crate::services) use self::settings::{directions_in, hold_owner};
 pub use crate::store::projects::deletion::DeletedProject;
 
-/// The longest description of a project, in characters.
-const DESCRIPTION_MAX_CHARS: usize = 10_000;
 /// So many slugs are tried before a project's name is called taken.
 const SLUG_TRIES: u32 = 50;
 

@@ -70,8 +70,7 @@ pub async fn add(
     }
     // Last, as all who add anything to the run wait for this row.
     let now = app.clock.now();
-    let heard = store::contacts::note(&mut transaction, project_id, RunRef::Id(run_id), now).await?;
-    let heard = heard.ok_or(AppError::NotFound("Run"))?;
+    let heard = contact::note(&mut transaction, project_id, RunRef::Id(run_id), now).await?;
     transaction.commit().await?;
     if is_changed || heard.was_away {
         contact::tell(app, project_id, heard, now);
@@ -133,7 +132,7 @@ async fn put_into_chunks(connection: &mut PgConnection, project_id: ProjectId, r
 }
 
 /// Makes the chunks of new points of a series, from the one that is not full on.
-fn grow(series: &mut Series, begun: Vec<Sample>, fresh: &[Fresh], chunks: &mut Vec<Chunk>) -> Result<()> {
+pub(super) fn grow(series: &mut Series, begun: Vec<Sample>, fresh: &[Fresh], chunks: &mut Vec<Chunk>) -> Result<()> {
     let first = usize::try_from(series.stats.count).unwrap_or_default() / CHUNK_POINTS;
     let mut samples = begun;
     samples.extend(series.stats.settle(fresh));
@@ -249,7 +248,7 @@ pub async fn whole(
 }
 
 /// The points that wait of these series or of all, by series, in the order in which they came.
-async fn new_points(
+pub(super) async fn new_points(
     connection: &mut PgConnection,
     project_id: ProjectId,
     run_id: RunId,

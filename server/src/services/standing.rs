@@ -1,6 +1,8 @@
 //! Where a run stands among the others of its project: what it went on from, what went on from it, and how good its
 //! results are.
 
+mod curves;
+
 use std::collections::HashMap;
 
 use otrace_wire::ExperimentId;
@@ -13,6 +15,8 @@ use crate::services::projects;
 use crate::store;
 use crate::store::run_relations::{DeletedRun, RelatedRun};
 use crate::store::standings::{Asked, Standing};
+
+pub use curves::{Curve, curves};
 
 /// So many children of a run are named.
 const CHILDREN: i64 = 6;

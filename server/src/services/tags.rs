@@ -4,6 +4,7 @@ use crate::app::AppState;
 use crate::domain::text::NAME_MAX_BYTES;
 use crate::domain::{ProjectId, Run, RunRef};
 use crate::error::{AppError, Result};
+use crate::services::runs;
 use crate::store;
 
 /// So many tags a run may have.
@@ -25,7 +26,7 @@ pub async fn change(
     }
     let now = app.clock.now();
     let mut transaction = app.pool.begin().await?;
-    let id = store::runs::resolve(&mut transaction, project_id, run).await?.ok_or(AppError::NotFound("Run"))?;
+    let id = runs::resolve_in(&mut transaction, project_id, run).await?;
     let before =
         store::run_edits::lock_tags(&mut transaction, project_id, id).await?.ok_or(AppError::NotFound("Run"))?;
     let after = changed(&before, add, remove);
@@ -35,10 +36,10 @@ pub async fn change(
     if after != before {
         store::run_edits::set_tags(&mut transaction, project_id, id, &after, now).await?;
     }
-    let run = store::runs::load(&mut transaction, project_id, &[id]).await?.pop().ok_or(AppError::NotFound("Run"))?;
+    let run = runs::load_one(&mut transaction, project_id, id).await?;
     transaction.commit().await?;
     if after != before {
-        crate::services::runs::publish(app, &run, false);
+        runs::publish(app, &run, false);
     }
     Ok(run)
 }

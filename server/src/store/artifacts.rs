@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::digest;
+use crate::domain::retention::DeletedContent;
 use crate::domain::{Artifact, ArtifactId, ProjectId, RunId};
 
 /// Removes a run's artifacts. Their contents stay until a sweep finds that nothing refers to them.
@@ -67,7 +68,7 @@ pub async fn list(connection: &mut PgConnection, project_id: ProjectId, runs: &[
         ArtifactRow,
         r#"
         SELECT id, run_id, local_artifact_id, original_path, stored_path, kind, size_bytes, hash, content_type, sha256,
-               captured_at
+               captured_at, content_deleted_at, content_deleted_by
         FROM artifacts
         WHERE project_id = $1 AND run_id = ANY($2)
         ORDER BY run_id, position
@@ -90,7 +91,7 @@ pub async fn find(
         ArtifactRow,
         "
         SELECT a.id, a.run_id, a.local_artifact_id, a.original_path, a.stored_path, a.kind, a.size_bytes, a.hash,
-               a.content_type, a.sha256, a.captured_at
+               a.content_type, a.sha256, a.captured_at, a.content_deleted_at, a.content_deleted_by
         FROM artifacts a
         JOIN runs r ON r.id = a.run_id
         WHERE a.project_id = $1 AND a.id = $2 AND r.deleted_at IS NULL
@@ -116,6 +117,8 @@ struct ArtifactRow {
     content_type: String,
     sha256: Option<Vec<u8>>,
     captured_at: Option<OffsetDateTime>,
+    content_deleted_at: Option<OffsetDateTime>,
+    content_deleted_by: Option<String>,
 }
 
 impl From<ArtifactRow> for Artifact {
@@ -132,6 +135,9 @@ impl From<ArtifactRow> for Artifact {
             content_type: row.content_type,
             sha256: digest(row.sha256),
             captured_at: row.captured_at,
+            deleted: row
+                .content_deleted_at
+                .map(|at| DeletedContent { at, rule: row.content_deleted_by.unwrap_or_default() }),
         }
     }
 }

@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::{digest, unknown_word};
 use crate::domain::ProjectId;
-use crate::domain::blob::{Blob, Extent, Place};
+use crate::domain::blob::{Blob, Extent, HELD_TO_WITHIN, Place, kept_until};
 
 /// Writes down what objects hold. Call it only after they are durable. Returns which contents are new here: the others
-/// are held by other objects already.
+/// are held by other objects already, and kept as if they were new.
 pub async fn insert_many(
     connection: &mut PgConnection,
     project_id: ProjectId,
@@ -19,30 +19,39 @@ pub async fn insert_many(
 ) -> sqlx::Result<Vec<Sha256Digest>> {
     let digests: Vec<Vec<u8>> = blobs.iter().map(|(sha256, ..)| sha256.as_bytes().to_vec()).collect();
     let sizes: Vec<i64> = blobs.iter().map(|(_, size, _)| size.cast_signed()).collect();
+    let kept: Vec<OffsetDateTime> = blobs.iter().map(|(_, size, _)| kept_until(*size, now)).collect();
     let objects: Vec<Uuid> = blobs.iter().map(|(.., extent)| extent.object).collect();
     let starts: Vec<i64> = blobs.iter().map(|(.., extent)| extent.start.cast_signed()).collect();
     // PostgreSQL has no arrays of arrays of several lengths.
     let frames: Vec<Option<String>> = blobs.iter().map(|(.., extent)| extent.frames.as_deref().map(as_array)).collect();
-    let inserted = sqlx::query_scalar!(
+    let written = sqlx::query!(
         "
-        INSERT INTO blobs (project_id, sha256, size_bytes, created_at, place, object_id, object_start, frames)
-        SELECT $1, sha256, size_bytes, $2, 'object', object_id, object_start, frames::integer[]
-        FROM unnest($3::bytea[], $4::bigint[], $5::uuid[], $6::bigint[], $7::text[])
-            AS new (sha256, size_bytes, object_id, object_start, frames)
-        ON CONFLICT (project_id, sha256) DO NOTHING
-        RETURNING sha256
+        INSERT INTO blobs
+            (project_id, sha256, size_bytes, created_at, kept_until, place, object_id, object_start, frames)
+        -- The same content may come twice.
+        SELECT DISTINCT ON (sha256)
+               $1::uuid, sha256, size_bytes, $2::timestamptz, kept_until, 'object', object_id, object_start,
+               frames::integer[]
+        FROM unnest($3::bytea[], $4::bigint[], $5::timestamptz[], $6::uuid[], $7::bigint[], $8::text[])
+            AS new (sha256, size_bytes, kept_until, object_id, object_start, frames)
+        ON CONFLICT (project_id, sha256) DO UPDATE
+        SET kept_until = GREATEST(blobs.kept_until, EXCLUDED.kept_until)
+        RETURNING sha256, object_id
         ",
         project_id as ProjectId,
         now,
         &digests,
         &sizes,
+        &kept,
         &objects,
         &starts,
         &frames as &[Option<String>],
     )
     .fetch_all(connection)
     .await?;
-    Ok(inserted.into_iter().filter_map(|sha256| digest(Some(sha256))).collect())
+    let is_new = |object: Option<Uuid>| object.is_some_and(|object| objects.contains(&object));
+    let new = written.into_iter().filter(|row| is_new(row.object_id));
+    Ok(new.filter_map(|row| digest(Some(row.sha256))).collect())
 }
 
 fn as_array(frames: &[u32]) -> String {
@@ -63,8 +72,8 @@ pub async fn insert_parts(
     sqlx::query!(
         "
         WITH new AS (
-            INSERT INTO blobs (project_id, sha256, size_bytes, created_at, place)
-            VALUES ($1, $2, $3, $4, 'parts')
+            INSERT INTO blobs (project_id, sha256, size_bytes, created_at, kept_until, place)
+            VALUES ($1, $2, $3, $4, $6, 'parts')
             ON CONFLICT (project_id, sha256) DO NOTHING
             RETURNING project_id, sha256
         )
@@ -77,6 +86,7 @@ pub async fn insert_parts(
         size_bytes.cast_signed(),
         now,
         &parts,
+        kept_until(size_bytes, now),
     )
     .execute(connection)
     .await?;
@@ -98,6 +108,61 @@ pub async fn find_many(
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().filter_map(|row| digest(Some(row.sha256)).map(|sha256| (sha256, row.size_bytes))).collect())
+}
+
+/// The same for who means to refer to them, or to tell a client that it need not send them: they are kept for a day
+/// from now on, if nothing refers to them until then. One that a sweep removes at this moment is not held.
+pub async fn hold_many(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    digests: &[Sha256Digest],
+    now: OffsetDateTime,
+) -> sqlx::Result<Vec<(Sha256Digest, i64)>> {
+    let digests: Vec<Vec<u8>> = digests.iter().map(|digest| digest.as_bytes().to_vec()).collect();
+    let rows = sqlx::query!(
+        "SELECT sha256, size_bytes, kept_until FROM blobs WHERE project_id = $1 AND sha256 = ANY($2)",
+        project_id as ProjectId,
+        &digests,
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let (mut due, mut until, mut held) = (Vec::new(), Vec::new(), Vec::new());
+    for row in rows {
+        let wanted = kept_until(row.size_bytes.cast_unsigned(), now);
+        if row.kept_until < wanted - HELD_TO_WITHIN {
+            due.push(row.sha256);
+            until.push(wanted);
+        } else {
+            held.extend(digest(Some(row.sha256)).map(|sha256| (sha256, row.size_bytes)));
+        }
+    }
+    if due.is_empty() {
+        return Ok(held);
+    }
+    // In one order, so that two requests never wait for one another; and for a sweep that holds one of them.
+    let kept = sqlx::query!(
+        "
+        WITH due AS MATERIALIZED (
+            SELECT b.sha256, wanted.kept_until
+            FROM unnest($2::bytea[], $3::timestamptz[]) AS wanted (sha256, kept_until)
+            JOIN blobs b ON b.project_id = $1 AND b.sha256 = wanted.sha256
+            ORDER BY b.sha256
+            FOR NO KEY UPDATE OF b
+        )
+        UPDATE blobs
+        SET kept_until = GREATEST(blobs.kept_until, due.kept_until)
+        FROM due
+        WHERE blobs.project_id = $1 AND blobs.sha256 = due.sha256
+        RETURNING blobs.sha256, blobs.size_bytes
+        ",
+        project_id as ProjectId,
+        &due,
+        &until,
+    )
+    .fetch_all(connection)
+    .await?;
+    held.extend(kept.into_iter().filter_map(|row| digest(Some(row.sha256)).map(|sha256| (sha256, row.size_bytes))));
+    Ok(held)
 }
 
 /// A row, before it is one of a content's.

@@ -68,3 +68,33 @@ pub async fn shared_series(
     .fetch_all(connection)
     .await
 }
+
+/// The names of a run's series, at most `limit`, each with whether another run has one of the same name. Those of the
+/// machine are left out.
+pub async fn series_beside(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    run_id: RunId,
+    other: Option<RunId>,
+    limit: i64,
+) -> sqlx::Result<Vec<(String, bool)>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT s.name,
+               EXISTS (
+                   SELECT FROM series o WHERE o.project_id = $1 AND o.run_id = $3 AND o.name = s.name
+               ) AS "is_shared!"
+        FROM series s
+        WHERE s.project_id = $1 AND s.run_id = $2 AND s.name NOT LIKE 'system/%'
+        ORDER BY s.name COLLATE "C"
+        LIMIT $4
+        "#,
+        project_id as ProjectId,
+        run_id as RunId,
+        other as Option<RunId>,
+        limit,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.name, row.is_shared)).collect())
+}

@@ -10,6 +10,8 @@ use crate::domain::{ProjectId, RunId, RunRef};
 /// A run whose machine fell silent.
 #[derive(Clone, Copy, Debug)]
 pub struct SilentRun {
+    /// The run.
+    pub id: RunId,
     /// The project that it belongs to.
     pub project_id: ProjectId,
     /// Its number there.
@@ -56,10 +58,12 @@ pub async fn note(
                    silenced_at IS NOT NULL OR last_contact_at IS NULL
                        OR last_contact_at < $4::timestamptz - interval '5 seconds' AS is_due
             FROM runs
-            WHERE project_id = $1 AND deleted_at IS NULL AND id = COALESCE(
+            -- The primary key alone answers: see `super::runs`.
+            WHERE id = COALESCE(
                 $2::uuid,
                 (SELECT named.id FROM runs named WHERE named.project_id = $1 AND named.number = $3::integer)
             )
+              AND (project_id = $1 AND deleted_at IS NULL) IS TRUE
             FOR NO KEY UPDATE
         ),
         noted AS (
@@ -70,7 +74,7 @@ pub async fn note(
                 updated_at      = CASE WHEN found.was_away THEN $4 ELSE r.updated_at END,
                 silenced_at     = NULL
             FROM found
-            WHERE r.id = found.id AND r.project_id = $1 AND found.is_due
+            WHERE r.id = found.id AND (r.project_id = $1) IS TRUE AND found.is_due
         )
         SELECT id AS "id!: RunId", number AS "number!",
                CASE WHEN is_given_up THEN 'running' ELSE status END AS "status!",
@@ -99,7 +103,7 @@ pub async fn last_heard_between(
 ) -> sqlx::Result<Vec<SilentRun>> {
     let rows = sqlx::query!(
         r#"
-        SELECT project_id AS "project_id: ProjectId", number, status, updated_at
+        SELECT id AS "id: RunId", project_id AS "project_id: ProjectId", number, status, updated_at
         FROM runs
         WHERE status IN ('created', 'running') AND last_contact_at IS NOT NULL
           AND last_contact_at > $1 AND last_contact_at <= $2 AND deleted_at IS NULL
@@ -112,7 +116,13 @@ pub async fn last_heard_between(
     rows.into_iter()
         .map(|row| {
             let status = row.status.parse().map_err(unknown_word)?;
-            Ok(SilentRun { project_id: row.project_id, number: row.number, status, updated_at: row.updated_at })
+            Ok(SilentRun {
+                id: row.id,
+                project_id: row.project_id,
+                number: row.number,
+                status,
+                updated_at: row.updated_at,
+            })
         })
         .collect()
 }
@@ -130,7 +140,7 @@ pub async fn give_up(
             updated_at = $2
         WHERE status IN ('created', 'running') AND last_contact_at IS NOT NULL
           AND last_contact_at < $1 AND deleted_at IS NULL
-        RETURNING project_id AS "project_id: ProjectId", number, status
+        RETURNING id AS "id: RunId", project_id AS "project_id: ProjectId", number, status
         "#,
         heard_before,
         now,
@@ -140,7 +150,7 @@ pub async fn give_up(
     rows.into_iter()
         .map(|row| {
             let status = row.status.parse().map_err(unknown_word)?;
-            Ok(SilentRun { project_id: row.project_id, number: row.number, status, updated_at: now })
+            Ok(SilentRun { id: row.id, project_id: row.project_id, number: row.number, status, updated_at: now })
         })
         .collect()
 }

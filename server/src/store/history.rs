@@ -199,7 +199,7 @@ pub async fn insights(
 ) -> sqlx::Result<Vec<Insight>> {
     let rows = sqlx::query!(
         r#"
-        SELECT n.id, COALESCE(a.name, k.name, 'somebody') AS "author!", n.body, n.created_at, r.number,
+        SELECT n.id, COALESCE(a.name, k.name, n.author, 'somebody') AS "author!", n.body, n.created_at, r.number,
                COALESCE(NULLIF(r.title, ''), left(split_part(r.intent, E'\n', 1), 200)) AS "heading!", r.status
         FROM notes n
         JOIN runs r ON r.id = n.run_id AND r.project_id = n.project_id

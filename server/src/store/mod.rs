@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod api_keys;
+pub mod archive;
 pub mod artifacts;
 pub mod audit_events;
 pub mod blobs;
@@ -23,10 +24,12 @@ pub mod members;
 pub mod notes;
 pub mod one_time_links;
 pub mod page_passes;
+pub mod postgres;
 pub mod projects;
 pub mod rate_limits;
 pub mod result_directions;
 pub mod results;
+pub mod retention;
 pub mod run_creation;
 pub mod run_edits;
 pub mod run_list;
@@ -40,7 +43,10 @@ pub mod sessions;
 pub mod sign_up_policy;
 pub mod snapshots;
 pub mod standings;
+pub mod storage_use;
+pub mod sweep;
 pub mod tables;
+pub mod webhooks;
 pub mod workspaces;
 
 use otrace_wire::Sha256Digest;

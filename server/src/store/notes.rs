@@ -15,6 +15,8 @@ pub struct NewNote<'a> {
     pub account_id: Option<AccountId>,
     /// The key that it comes with; `None`: a person's browser.
     pub api_key_id: Option<ApiKeyId>,
+    /// What the writer was called on another server, if it came from there.
+    pub author: Option<&'a str>,
     /// Markdown.
     pub body: &'a str,
     /// When it is written.
@@ -30,8 +32,8 @@ pub async fn insert(
 ) -> sqlx::Result<()> {
     sqlx::query!(
         "
-        INSERT INTO notes (id, run_id, project_id, account_id, api_key_id, body, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO notes (id, run_id, project_id, account_id, api_key_id, body, created_at, author)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (id) DO NOTHING
         ",
         note.id,
@@ -41,6 +43,7 @@ pub async fn insert(
         note.api_key_id as Option<ApiKeyId>,
         note.body,
         note.created_at,
+        note.author,
     )
     .execute(connection)
     .await?;
@@ -92,7 +95,7 @@ pub async fn list(
     let rows = sqlx::query!(
         r#"
         SELECT n.run_id AS "run_id: RunId", n.id, n.account_id AS "account_id: AccountId",
-               COALESCE(a.name, k.name, 'somebody') AS "author!", n.body, n.created_at
+               COALESCE(a.name, k.name, n.author, 'somebody') AS "author!", n.body, n.created_at
         FROM notes n
         LEFT JOIN accounts a ON a.id = n.account_id
         LEFT JOIN api_keys k ON k.id = n.api_key_id

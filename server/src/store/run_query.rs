@@ -5,7 +5,9 @@
 //! statement by `push` is a literal of these files, chosen by a `match`; whatever anybody sent goes by `bind`.
 
 mod conditions;
+mod few;
 
+pub use few::few;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 use time::OffsetDateTime;
 
@@ -25,6 +27,8 @@ pub struct RunQuery<'a> {
     pub me: &'a str,
     /// The moment that `7d` is seen from.
     pub now: OffsetDateTime,
+    /// Where it is known, the [`few`] runs that all of them are among.
+    pub among: Option<&'a [RunId]>,
 }
 
 /// A run, where it stands in the order, and what it is sorted by.
@@ -132,13 +136,15 @@ struct Statement<'a> {
     asked: RunQuery<'a>,
     /// The run's id, from the table that gives the order: so what is no part of the answer is left out first.
     id: &'static str,
+    /// Whether a condition is written as the set of runs that fulfil it.
+    is_set: bool,
 }
 
 impl<'a> Statement<'a> {
     /// Begins with the run's id, number, and what it is sorted by, up to the conditions.
     fn new(asked: RunQuery<'a>, column: &'static str, kind: KeyKind) -> Self {
         let id = if matches!(asked.sort.field, SortField::Metric(_)) { "s.run_id" } else { "r.id" };
-        let mut sql = Self { builder: QueryBuilder::new("SELECT r.id, r.number, "), asked, id };
+        let mut sql = Self { builder: QueryBuilder::new("SELECT r.id, r.number, "), asked, id, is_set: false };
         match kind {
             KeyKind::Own => sql.push("NULL::float8, NULL::timestamptz, NULL::text"),
             KeyKind::Number => sql.push(column).push(", NULL::timestamptz, NULL::text"),
@@ -166,7 +172,8 @@ impl<'a> Statement<'a> {
 
     /// Begins with the id and number of the runs that lack what is sorted by, up to which of them.
     fn of_missing(asked: RunQuery<'a>) -> Self {
-        let mut sql = Self { builder: QueryBuilder::new("SELECT r.id, r.number FROM runs r"), asked, id: "r.id" };
+        let builder = QueryBuilder::new("SELECT r.id, r.number FROM runs r");
+        let mut sql = Self { builder, asked, id: "r.id", is_set: false };
         sql.push(" WHERE r.project_id = ").project();
         sql.filter();
         if let SortField::Metric(name) = &asked.sort.field {
@@ -206,6 +213,10 @@ impl<'a> Statement<'a> {
 
     fn filter(&mut self) {
         self.push(" AND r.deleted_at IS NULL");
+        if let Some(few) = self.asked.among {
+            let id = self.id;
+            self.push(" AND ").push(id).push(" = ANY(").bind(few.to_vec()).push(")");
+        }
         let query = self.asked.query;
         if let Some(expr) = &query.expr {
             self.push(" AND ").expr(expr);

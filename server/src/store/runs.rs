@@ -1,4 +1,8 @@
 //! The table `runs`: single runs. Lists are in [`super::run_list`].
+//!
+//! Where a run is named by its id, the other conditions stand together as `(…) IS TRUE`: no index knows them so, and the
+//! primary key answers. While the table is new, PostgreSQL takes it for tiny and any index for as good; it would take
+//! one that begins with the project, and read all of the project's runs.
 
 use otrace_wire::RunStatus;
 use sqlx::PgConnection;
@@ -27,7 +31,7 @@ pub async fn resolve(connection: &mut PgConnection, project_id: ProjectId, run: 
             sqlx::query_scalar!(
                 r#"
                 SELECT id AS "id: RunId" FROM runs
-                WHERE project_id = $1 AND id = $2 AND deleted_at IS NULL
+                WHERE id = $2 AND (project_id = $1 AND deleted_at IS NULL) IS TRUE
                   AND EXISTS (SELECT FROM projects p WHERE p.id = $1 AND p.deleted_at IS NULL)
                 "#,
                 project_id as ProjectId,
@@ -37,6 +41,56 @@ pub async fn resolve(connection: &mut PgConnection, project_id: ProjectId, run: 
             .await
         }
     }
+}
+
+/// The same, and whether any webhook of the project is on.
+pub async fn resolve_with_webhooks(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    run: RunRef,
+) -> sqlx::Result<Option<(RunId, bool)>> {
+    let (id, number) = match run {
+        RunRef::Id(id) => (Some(id), None),
+        RunRef::Experiment(experiment) => (None, Some(experiment.number())),
+    };
+    let row = sqlx::query!(
+        r#"
+        SELECT r.id AS "id: RunId",
+               EXISTS (SELECT FROM webhooks w WHERE w.project_id = $1 AND w.turned_off_at IS NULL) AS "has_webhooks!"
+        FROM runs r
+        WHERE r.id = COALESCE(
+            $2::uuid,
+            (SELECT named.id FROM runs named WHERE named.project_id = $1 AND named.number = $3::integer)
+        )
+          AND (r.project_id = $1 AND r.deleted_at IS NULL) IS TRUE
+          AND EXISTS (SELECT FROM projects p WHERE p.id = $1 AND p.deleted_at IS NULL)
+        "#,
+        project_id as ProjectId,
+        id as Option<RunId>,
+        number,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| (row.id, row.has_webhooks)))
+}
+
+/// Where a run stands, which nobody changes until the transaction ends.
+pub async fn hold_status(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    id: RunId,
+) -> sqlx::Result<Option<RunStatus>> {
+    let status = sqlx::query_scalar!(
+        "
+        SELECT status FROM runs WHERE id = $2 AND (project_id = $1 AND deleted_at IS NULL) IS TRUE
+        FOR NO KEY UPDATE
+        ",
+        project_id as ProjectId,
+        id as RunId,
+    )
+    .fetch_optional(connection)
+    .await?;
+    status.map(|status| status.parse().map_err(unknown_word)).transpose()
 }
 
 /// These runs of the project, the newest first; those that are gone are left out.
@@ -132,7 +186,7 @@ pub async fn update_outcome(
             finished_at      = COALESCE($7, finished_at),
             signal           = COALESCE($9, signal),
             updated_at       = $8
-        WHERE project_id = $1 AND id = $2 AND deleted_at IS NULL
+        WHERE id = $2 AND (project_id = $1 AND deleted_at IS NULL) IS TRUE
         ",
         project_id as ProjectId,
         id as RunId,
@@ -158,7 +212,7 @@ pub async fn lock(
     now: OffsetDateTime,
 ) -> sqlx::Result<bool> {
     let done = sqlx::query!(
-        "UPDATE runs SET updated_at = $3 WHERE project_id = $1 AND id = $2 AND deleted_at IS NULL",
+        "UPDATE runs SET updated_at = $3 WHERE id = $2 AND (project_id = $1 AND deleted_at IS NULL) IS TRUE",
         project_id as ProjectId,
         id as RunId,
         now,

@@ -27,7 +27,13 @@ use crate::error::Result;
 use claims::{Claims, Purpose};
 use key_source::KeySource;
 
-pub use key_file::rotate;
+pub use key_file::{create, rotate};
+
+/// Whether there are keys in this file. One that others could have read or written, or that holds no good key, is
+/// refused; none is made.
+pub fn look_at(file: &Path) -> anyhow::Result<bool> {
+    Ok(key_file::read(file)?.is_some())
+}
 
 /// How long a download ticket works.
 pub const DOWNLOAD_LIFETIME: time::Duration = Purpose::DOWNLOAD.lifetime;

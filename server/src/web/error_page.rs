@@ -39,6 +39,7 @@ pub fn render(
         AppError::Unconfirmed => "Confirm that it is you",
         AppError::Forbidden(_) => "Not allowed",
         AppError::NotFound(_) => "Not found",
+        AppError::Gone(_) => "No longer here",
         AppError::Invalid(_) => "That did not work",
         AppError::Conflict(_) => "Already there",
         AppError::TooLarge { .. } => "Too large",

@@ -161,8 +161,12 @@ pub enum SettingsPage {
     Keys,
     /// How to record from a machine.
     Connect,
+    /// Whom it tells of its runs.
+    Webhooks,
     /// What speaks with the project.
     Workspaces,
+    /// What it takes, and for how long it keeps that.
+    Storage,
     /// Who did what.
     Audit,
 }
@@ -275,9 +279,11 @@ impl Shell {
             (SettingsPage::Keys, "keys", "API keys"),
             (SettingsPage::Connect, "connect", "Connect"),
             (SettingsPage::Workspaces, "workspaces", "Workspaces"),
+            (SettingsPage::Storage, "settings/storage", "Storage"),
         ];
         if member.role >= Role::Owner {
             pages.insert(0, (SettingsPage::General, "settings", "General"));
+            pages.push((SettingsPage::Webhooks, "settings/webhooks", "Webhooks"));
             pages.push((SettingsPage::Audit, "audit", "Audit log"));
         }
         let link = |(this, path, label): (SettingsPage, &str, &'static str)| SideLink {

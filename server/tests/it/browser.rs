@@ -19,6 +19,7 @@ mod metrics;
 mod pictures;
 mod projects;
 mod provider;
+mod reading;
 mod recorded;
 mod run_pages;
 mod runs_list;

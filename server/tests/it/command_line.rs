@@ -155,6 +155,30 @@ async fn a_script_sets_up_a_stopped_server_too() {
     server.stop();
 }
 
+#[test]
+fn an_account_that_is_made_without_a_password_comes_with_a_link_to_choose_one() {
+    let data = DataDir::new();
+    let arguments = ["user", "create", "--email", "ada@example.org", "--public-url", "https://trace.example.org"];
+    let made = data.script(&arguments, "");
+    let link = made["link"].as_str().unwrap();
+    assert!(link.starts_with("https://trace.example.org/reset/trr_"), "{link}");
+}
+
+#[test]
+fn signing_keys_are_made_without_a_server_and_never_over_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys/signing-keys");
+    let make = || {
+        let arguments = ["secrets", "create", "--signing-keys-file", file.to_str().unwrap()];
+        let output = Command::new(SERVER).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::read_to_string(&file).unwrap()
+    };
+    let keys = make();
+    assert_eq!(make(), keys);
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
 #[tokio::test]
 async fn commands_say_what_was_wrong_and_change_nothing() {
     let data = DataDir::new();

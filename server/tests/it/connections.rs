@@ -5,6 +5,7 @@
 
 mod drain;
 mod limits;
+mod many;
 mod pool;
 mod protocols;
 mod slow;
@@ -113,10 +114,16 @@ impl Site {
 fn router(gate: Gate, download_ended: CancellationToken) -> Router {
     Router::new()
         .route("/", get(|| async { "hello" }))
+        .route("/page", get(|| async { page() }))
         .route("/upload", post(|body: Bytes| async move { body.len().to_string() }))
         .route("/gate", get(move || gate.pass()))
         .route("/download", get(move || async move { endless(download_ended) }))
         .fallback(|headers: HeaderMap, uri: Uri| async move { format!("{} {uri}", headers["host"].to_str().unwrap()) })
+}
+
+/// An answer in one large piece.
+fn page() -> String {
+    "0123456789".repeat(10_000)
 }
 
 /// A body without an end, which tells when it is dropped all the same.

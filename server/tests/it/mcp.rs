@@ -54,6 +54,9 @@ async fn an_agent_reads_a_project_and_its_files_in_pieces() {
     let foreign = server.project("foreign").await;
     server.app.run(&foreign.key, "not theirs").await;
     let app = &server.app;
+    let details = json!({"artifacts": [{"original_path": "theirs.txt", "text_content": "hidden"}]});
+    app.api(&foreign.key, "PUT", "/v1/runs/exp001/details", Some(details)).await.expect(200);
+    let theirs = server.get_json(&foreign.key, "/v1/runs/exp001").await["run"]["artifacts"][0]["id"].clone();
     app.run(&project.key, "to see").await;
     app.run(&project.key, "to compare").await;
     let bytes: Vec<u8> = (0..=250_u8).cycle().take(60_000).collect();
@@ -69,7 +72,7 @@ async fn an_agent_reads_a_project_and_its_files_in_pieces() {
     let script = r#"
 async def talk(agent):
     tools = await agent.tools()
-    assert "trace_validate_run_spec" not in tools and "trace_add_note" in tools, set(tools)
+    assert "trace_validate_run_spec" in tools and "trace_add_note" in tools, set(tools)
     runs = await agent.walk("trace_list_runs", "runs", limit=1)
     assert [run["intent"] for run in runs] == ["to compare", "to see"], runs
     assert len((await agent.ask("trace_search_experiments", query="metrics.accuracy > 0.8"))["runs"]) == 1
@@ -89,9 +92,71 @@ async def talk(agent):
         assert content == whole, path
     assert "not found in this project" in await agent.refusal("trace_get_run", run="exp003")
     assert "not found in this project" in await agent.refusal("trace_download_artifact", run="exp002", path="a.txt")
+
+    files = await agent.walk("trace_list_artifacts", "artifacts", run="exp001")
+    ids = {file["path"]: file["id"] for file in files}
+    assert decoded(await agent.ask("trace_download_artifact", artifact_id=ids["a.txt"])).startswith("größe".encode())
+    assert "leave output out" in await agent.refusal("trace_download_artifact", artifact_id=ids["a.txt"], output="a.txt")
+    for unknown in (KEYS[1], "a.txt"):
+        refusal = await agent.refusal("trace_download_artifact", artifact_id=unknown)
+        assert "Artifact not found in this project" in refusal, refusal
 over_http(talk, KEYS[0])
 "#;
-    with_agent(&server, &[&project.key], script).await;
+    with_agent(&server, &[&project.key, theirs.as_str().unwrap()], script).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_spec_is_checked_as_the_command_line_checks_it_and_nothing_is_written() {
+    let server = TestServer::start().await;
+    let project = server.project("wake-word").await;
+    let read = NewKeyInput { scope: Scope::Read, ..NewKeyInput::named("read") };
+    let read_key = server.app.another_key(&project, read).await.key;
+    // The one that Trace was first described with.
+    let script = r#"
+SPEC = {
+    "version": 1, "intent": "Train baseline", "setup": "Default config on the validation split",
+    "command": ["python", "train.py", "--config", "configs/base.yaml"], "config_paths": ["configs/base.yaml"],
+    "expected_artifact_paths": ["outputs/metrics.json"], "expected_log_paths": ["outputs/train.log"],
+    "title": "Baseline", "tags": ["baseline"],
+}
+YAML = """version: 1
+intent: "Train baseline"
+setup: "Default config on the validation split"
+command:
+  - "python"
+  - "train.py"
+  - "--config"
+  - "configs/base.yaml"
+config_paths:
+  - "configs/base.yaml"
+expected_artifact_paths:
+  - "outputs/metrics.json"
+expected_log_paths:
+  - "outputs/train.log"
+title: "Baseline"
+tags:
+  - "baseline"
+"""
+async def talk(agent):
+    assert (await agent.tools())["trace_validate_run_spec"].annotations.read_only_hint
+    checked = await agent.ask("trace_validate_run_spec", spec=SPEC)
+    assert checked == {
+        "valid": True, "command_line": "python train.py --config configs/base.yaml", "yaml": YAML,
+    }, checked
+    wrong = {**SPEC, "intent": " ", "command": "python train.py", "parent_id": "exp001", "colour": "red"}
+    checked = await agent.ask("trace_validate_run_spec", spec=wrong)
+    assert checked == {"valid": False, "mistakes": [
+        "parent_id is not part of RunSpec v1",
+        "unknown RunSpec field: colour",
+        "command must be an argv array, not a shell string",
+        "intent is required",
+        "command is required",
+    ]}, checked
+    assert "input schema" in await agent.refusal("trace_validate_run_spec", spec="version: 1")
+over_http(talk, KEYS[0])
+"#;
+    with_agent(&server, &[&read_key], script).await;
+    assert_eq!(server.get_json(&project.key, "/v1/runs/count").await["count"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

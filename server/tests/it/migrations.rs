@@ -113,7 +113,7 @@ async fn a_server_that_migrated_leaves_no_lock_and_no_setting_behind() {
 }
 
 /// What belongs to a run, each with a row of the least that it needs: run `$1`, project `$2`.
-const BELONGS_TO_A_RUN: [(&str, &str); 13] = [
+const BELONGS_TO_A_RUN: [(&str, &str); 14] = [
     (
         "artifacts",
         "INSERT INTO artifacts (id, run_id, project_id, position, kind, size_bytes, content_type, sha256)
@@ -157,6 +157,16 @@ const BELONGS_TO_A_RUN: [(&str, &str); 13] = [
          VALUES ($1, $2, 0, 'dependency', 'requirements.txt', 0, decode(repeat('ab', 32), 'hex'))",
     ),
     ("snapshots", "INSERT INTO snapshots (run_id, project_id) VALUES ($1, $2)"),
+    (
+        "webhook_deliveries",
+        "WITH webhook AS (
+             INSERT INTO webhooks (id, project_id, name, url, format, events, secret, created_at)
+             VALUES (gen_random_uuid(), $2, 'w', 'https://example.org/', 'trace', '{}', decode(repeat('00', 32), 'hex'), now())
+             RETURNING id
+         )
+         INSERT INTO webhook_deliveries (webhook_id, project_id, run_id, event, occurred_at, created_at)
+         SELECT id, $2, $1, 'run.failed', now(), now() FROM webhook",
+    ),
 ];
 
 /// Two projects, each with a run. Returns them with the runs' ids.
@@ -203,7 +213,8 @@ async fn no_row_of_a_run_points_into_another_project() {
 
     let mut tables: Vec<String> = sqlx::query_scalar(
         "SELECT table_name::text FROM information_schema.columns
-         WHERE table_schema = current_schema() AND column_name = 'run_id'
+         JOIN information_schema.tables USING (table_schema, table_name)
+         WHERE table_schema = current_schema() AND column_name = 'run_id' AND table_type = 'BASE TABLE'
          -- Only triggers write there, in the run's own project.
          AND table_name <> 'run_words'",
     )

@@ -2,11 +2,13 @@
 
 mod azure;
 mod azurite;
+mod backups;
 mod direct;
 mod google;
 mod google_door;
 mod promises;
 pub(super) mod s3;
+mod sweeps;
 
 use std::io;
 use std::ops::Range;
@@ -238,6 +240,8 @@ async fn a_bucket_that_is_not_there_makes_the_server_not_ready() {
     let app = s3.app(&format!("s3://{BUCKET}/trace")).await;
     app.get("", "/health/ready").await.expect(200);
     s3.lose_bucket();
+    // Within a second nobody looks again.
+    app.app.clock.advance(time::Duration::seconds(1));
     app.get("", "/health/ready").await.expect(503);
 }
 

@@ -82,6 +82,9 @@ fn wanted(
     taken: &mut BTreeMap<PathBuf, Sha256Digest>,
 ) -> std::result::Result<Option<Wanted>, &'static str> {
     let name = name(artifact).to_owned();
+    if artifact.content_deleted_at.is_some() {
+        return Err("its content was deleted by a rule of the project");
+    }
     let digest: Option<Sha256Digest> = artifact.hash.as_deref().and_then(|hash| hash.parse().ok());
     let size = artifact.size_bytes.and_then(|size| u64::try_from(size).ok());
     let Some((digest, size)) = digest.zip(size) else { return Err("its content is not stored") };

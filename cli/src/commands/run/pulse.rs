@@ -80,16 +80,17 @@ impl Pulse {
         Self { stop, live, copies, machine, collector, series, looks, _durable: durable }
     }
 
-    /// Ends them, and gives the series that are still to be sent.
-    pub(super) async fn stop(self) -> Sender {
+    /// Ends them, and gives the series that are still to be sent, and why they are cut short, if they are.
+    pub(super) async fn stop(self) -> (Sender, Option<String>) {
         self.stop.cancel();
         drop(self.looks);
         let collector = self.collector;
         let finish = tokio::task::spawn_blocking(move || lock(&collector).finish());
-        let _ = tokio::join!(ended(self.live, STOPPING), ended(self.machine, MEASURING), timeout(LOOKING, finish));
+        let (live, machine) = (ended(self.live, STOPPING), ended(self.machine, MEASURING));
+        let ((), (), finished) = tokio::join!(live, machine, timeout(LOOKING, finish));
         // The whole logs are kept elsewhere now.
         let _ = tokio::fs::remove_dir_all(&self.copies).await;
-        self.series
+        (self.series, finished.ok().and_then(Result::ok).flatten())
     }
 }
 

@@ -56,7 +56,7 @@ fn from_options(args: &RunArgs) -> Result<RunSpec> {
         return Err(Error::new(format!("Missing required run fields: {missing}")));
     }
     // The same way as a file takes, so that the same rules hold.
-    RunSpec::from_value(&json!({
+    Ok(RunSpec::from_value(&json!({
         "intent": args.intent,
         "setup": args.setup,
         "command": args.command,
@@ -65,7 +65,7 @@ fn from_options(args: &RunArgs) -> Result<RunSpec> {
         "expected_log_paths": args.expected_log_paths,
         "title": args.title,
         "tags": args.tags,
-    }))
+    }))?)
 }
 
 fn is_blank(text: Option<&String>) -> bool {

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use otrace_wire::{RunDetails, RunOutcome};
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
@@ -21,6 +22,7 @@ use crate::child::Ended;
 use crate::client::SyncedWorkspace;
 use crate::commands::sync;
 use crate::error::{Error, Result};
+use crate::log_tee::Passed;
 use crate::printer;
 use crate::run_spec::RunSpec;
 use crate::spool::delivery::{self, Parcel};
@@ -51,6 +53,8 @@ struct Told {
     workspace: Option<SyncedWorkspace>,
     /// What is still to be sent of them.
     series: Sender,
+    /// Why they are cut short, if they are.
+    series_cut_short: Option<String>,
 }
 
 impl Background {
@@ -82,7 +86,7 @@ impl Background {
 
     /// Waits for all of it, though not for long.
     async fn settle(self) -> Told {
-        let (python_version, synced, series) =
+        let (python_version, synced, (series, series_cut_short)) =
             tokio::join!(self.python_version, tokio::time::timeout(SYNCING, self.sync), self.pulse.stop());
         let workspace = match synced {
             Ok(synced) => synced.unwrap_or_else(|error| Err(lost(&error))),
@@ -95,7 +99,7 @@ impl Background {
             }
             None
         });
-        Told { python_version: python_version.unwrap_or_default(), workspace, series }
+        Told { python_version: python_version.unwrap_or_default(), workspace, series, series_cut_short }
     }
 }
 
@@ -103,9 +107,26 @@ impl Session {
     /// Keeps how the command ended, and what it printed until then, before anything else can go wrong.
     pub(super) fn keep_end(&self, ended: &Ended) {
         let logs = [&ended.stdout.log, &ended.stderr.log].map(|log| log.path.clone());
-        if let Err(error) = self.spooled.write_ended(&record(ended), logs.into()) {
+        if let Err(error) = self.spooled.write_ended(&self.to_keep(ended), logs.into()) {
             printer::warning(error);
         }
+    }
+
+    fn to_keep(&self, ended: &Ended) -> records::Ended {
+        records::Ended {
+            exit_code: ended.exit_code,
+            signal: ended.signal_name().map(str::to_owned),
+            duration_seconds: ended.duration.as_secs_f64(),
+            finished_at: ended.finished_at.clone(),
+            cut_short: [&ended.stdout, &ended.stderr].into_iter().filter_map(|passed| self.cut_short(passed)).collect(),
+        }
+    }
+
+    /// What is to be said of a log that is not whole.
+    fn cut_short(&self, passed: &Passed) -> Option<Value> {
+        let (path, size) = (self.workspace.relative(&passed.log.path), printer::bytes(passed.log.size));
+        let reason = format!("cut short after {size}: {}", passed.cut_short.as_ref()?);
+        Some(json!({"path": path, "type": "log", "reason": reason}))
     }
 
     /// Collects what the command left behind, sends everything, and says what came of it.
@@ -119,7 +140,13 @@ impl Session {
         gathering: impl Future<Output = ()>,
     ) {
         let (told, kept, ()) = tokio::join!(background.settle(), self.collect(), gathering);
-        let kept = configs.merge(kept);
+        let end = self.to_keep(ended);
+        let mut kept = configs.merge(kept);
+        kept.missing.extend(end.cut_short.iter().cloned());
+        kept.missing.extend(told.series_cut_short.map(|reason| {
+            let path = self.workspace.relative(&self.workspace.metrics_file(&self.name));
+            json!({"path": path, "type": "metrics", "reason": format!("its series are cut short: {reason}")})
+        }));
         let logs = [&ended.stdout.log, &ended.stderr.log];
         let files: Vec<StoredFile> = gather::files(logs, &kept).cloned().chain(state.files()).collect();
         let snapshot = state.to_wire(&self.workspace, told.python_version);
@@ -128,7 +155,7 @@ impl Session {
         if let Err(error) = self.workspace.set_active_experiment(&self.label(), self.id) {
             printer::warning(error);
         }
-        let is_sent = self.transmit(details.clone(), &files, told.series, &record(ended).outcome(started_at)).await;
+        let is_sent = self.transmit(details.clone(), &files, told.series, &end.outcome(started_at)).await;
         self.settle(persisting, is_sent).await;
         let others = if is_sent { sync::finish_others(&self.workspace, &self.settings).await } else { Vec::new() };
         let project_slug = told.workspace.map(|workspace| workspace.project.slug);
@@ -159,6 +186,10 @@ impl Session {
 
     /// Everything that was captured is on this machine before it is sent, and on its disk soon.
     fn keep_captured(&self, details: &RunDetails, files: &[StoredFile]) -> Option<Persisting> {
+        if !files.iter().all(|file| file.path.starts_with(self.workspace.trace_dir())) {
+            // There was no room for some of it: should it not arrive now, `otrace sync` collects it anew.
+            return None;
+        }
         let contents = Content::all_of(&self.workspace, files);
         let captured = Captured::of(&self.workspace, &self.name, contents);
         let kept = gather::write_details(&self.workspace, &self.name, details);
@@ -216,15 +247,6 @@ async fn beside<T: Default + Send + 'static>(collect: impl FnOnce() -> T + Send 
         printer::warning(lost(&error).context("could not collect the outputs:"));
         T::default()
     })
-}
-
-fn record(ended: &Ended) -> records::Ended {
-    records::Ended {
-        exit_code: ended.exit_code,
-        signal: ended.signal_name().map(str::to_owned),
-        duration_seconds: ended.duration.as_secs_f64(),
-        finished_at: ended.finished_at.clone(),
-    }
 }
 
 /// A task of ours that has not come to its end.

@@ -4,6 +4,7 @@ use std::ops::Bound;
 
 use otrace_wire::{ExperimentId, RunStatus};
 
+use super::RESULT_PREFIX;
 use super::ast::{Author, Clause, Expr, MetricTest, Moment, NumberField, Presence, Span, TextPlace, TimeField};
 use super::parser::words;
 use super::reader::{Fault, Result, Word};
@@ -74,7 +75,7 @@ pub(super) fn find(name: &Word) -> Result<Field> {
 }
 
 fn metric(text: &str) -> Option<String> {
-    text.strip_prefix("metrics.").filter(|metric| !metric.is_empty()).map(str::to_owned)
+    text.strip_prefix(RESULT_PREFIX).filter(|metric| !metric.is_empty()).map(str::to_owned)
 }
 
 fn unknown(name: &Word) -> Fault {

@@ -33,6 +33,9 @@ use std::fmt;
 pub use ast::{Author, Clause, Expr, MetricTest, Moment, NumberField, Presence, Span, TextPlace, TimeField, Words};
 pub use sort::{Key, KeyKind, Place, Sort, SortField};
 
+/// What stands before the name of a result, in queries, in orders and among the columns of a list.
+pub const RESULT_PREFIX: &str = "metrics.";
+
 /// The longest query, in bytes.
 const MAX_BYTES: usize = 4096;
 /// So many conditions a query may have.

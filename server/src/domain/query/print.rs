@@ -3,10 +3,10 @@
 use std::fmt;
 use std::ops::Bound;
 
-use super::Query;
 use super::ast::{Author, Clause, Expr, MetricTest, Moment, Presence, Span, Words};
 use super::fields::{Field, name_of};
 use super::values::rfc3339;
+use super::{Query, RESULT_PREFIX};
 
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -144,7 +144,11 @@ const fn word_of(presence: &Presence) -> &'static str {
 
 /// `metrics.accuracy`, `metrics."val loss"`.
 fn metric(name: &str) -> String {
-    if is_plain(name) && !name.ends_with('.') { format!("metrics.{name}") } else { format!("metrics.{}", Quoted(name)) }
+    if is_plain(name) && !name.ends_with('.') {
+        format!("{RESULT_PREFIX}{name}")
+    } else {
+        format!("{RESULT_PREFIX}{}", Quoted(name))
+    }
 }
 
 /// Nothing in it means anything to the one who reads it.

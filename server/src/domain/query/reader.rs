@@ -61,6 +61,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// At the beginning of a text.
     pub const fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
@@ -74,10 +75,12 @@ impl<'a> Reader<'a> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
+    /// What comes next.
     pub fn peek(&self) -> Option<char> {
         self.rest().chars().next()
     }
 
+    /// Goes past spaces, if there are any.
     pub fn skip_space(&mut self) {
         let rest = self.rest();
         self.at += rest.len() - rest.trim_start().len();
@@ -103,10 +106,12 @@ impl<'a> Reader<'a> {
         self.is_at_keyword(keyword) && self.take(keyword)
     }
 
+    /// Goes past an operator that compares, if one stands here.
     pub fn take_comparison(&mut self) -> Option<Operator> {
         COMPARISONS.iter().find(|(token, _)| self.take(token)).map(|(_, operator)| *operator)
     }
 
+    /// Goes past any operator, if one stands here.
     pub fn take_operator(&mut self) -> Option<Operator> {
         self.take_comparison()
             .or_else(|| OTHERS.iter().find(|(token, _)| self.take(token)).map(|(_, operator)| *operator))

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use time::OffsetDateTime;
 
+use super::RESULT_PREFIX;
 use crate::domain::text::{Invalid, NAME_MAX_BYTES};
 
 /// In which order runs come. Runs that lack what they are sorted by come last, the newest first.
@@ -62,7 +63,7 @@ impl fmt::Display for Sort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.is_descending { "-" } else { "" };
         match &self.field {
-            SortField::Metric(name) => write!(f, "{sign}metrics.{name}"),
+            SortField::Metric(name) => write!(f, "{sign}{RESULT_PREFIX}{name}"),
             field => {
                 let name = NAMES.into_iter().find(|(_, known)| known == field).map_or("", |(name, _)| name);
                 write!(f, "{sign}{name}")
@@ -77,7 +78,7 @@ impl FromStr for Sort {
     /// `duration`, or `-duration` for the longest first.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let (name, is_descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
-        let metric = name.strip_prefix("metrics.").filter(|name| !name.is_empty() && !name.contains('\0'));
+        let metric = name.strip_prefix(RESULT_PREFIX).filter(|name| !name.is_empty() && !name.contains('\0'));
         let field = match metric {
             Some(name) if name.len() <= NAME_MAX_BYTES => SortField::Metric(name.to_owned()),
             _ => NAMES.into_iter().find(|(known, _)| *known == name).map(|(_, field)| field).ok_or(Invalid(

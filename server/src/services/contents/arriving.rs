@@ -3,8 +3,8 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 use otrace_wire::contents::{Lacking, LackingContent, OfferedContent, PART_BYTES};
 
+use super::hold;
 use super::receiving::name_all;
-use super::size_of;
 use crate::app::AppState;
 use crate::blobs::{Hasher, Unnamed, beside};
 use crate::domain::ProjectId;
@@ -17,7 +17,7 @@ const AT_ONCE: usize = 4;
 /// Stores those that have arrived as they were announced; the others are to be sent through the server.
 pub async fn arrived(app: &AppState, project_id: ProjectId, announced: Vec<OfferedContent>) -> Result<Lacking> {
     let taken = stream::iter(announced).map(async |content| {
-        let is_here = size_of(app, project_id, content.hash).await?.is_some() || take(app, project_id, content).await?;
+        let is_here = hold(app, project_id, content.hash).await?.is_some() || take(app, project_id, content).await?;
         Ok::<_, AppError>((!is_here).then_some(LackingContent { hash: content.hash, put_to: None }))
     });
     let lacking = taken.buffered(AT_ONCE).try_filter_map(async |lacking| Ok(lacking)).try_collect().await?;

@@ -23,13 +23,15 @@ pub use reading::{read, read_part};
 pub use receiving::{keep, receive, receive_packed};
 
 /// The length of an object, at most, and of a part, exactly, in bytes.
-const PIECE_BYTES: usize = 8 * 1024 * 1024;
+pub(super) const PIECE_BYTES: usize = 8 * 1024 * 1024;
 const _: () = assert!(PIECE_BYTES as u64 == PART_BYTES);
 
 /// Which of the contents that a client has the project lacks, and where to send them.
 pub async fn lacking(app: &AppState, project_id: ProjectId, offered: Vec<OfferedContent>) -> Result<Lacking> {
     let digests: Vec<Sha256Digest> = offered.iter().map(|content| content.hash).collect();
-    let known = store::blobs::find_many(&mut *app.pool.acquire().await?, project_id, &digests).await?;
+    let mut connection = app.pool.acquire().await?;
+    let known = store::blobs::hold_many(&mut connection, project_id, &digests, app.clock.now()).await?;
+    drop(connection);
     let mut lacking = Vec::new();
     for OfferedContent { hash, size_bytes } in offered {
         if known.iter().any(|(digest, _)| *digest == hash) {
@@ -44,12 +46,15 @@ pub async fn lacking(app: &AppState, project_id: ProjectId, offered: Vec<Offered
 
 /// The size of a content that the project holds, in bytes.
 pub async fn size(app: &AppState, project_id: ProjectId, digest: &Sha256Digest) -> Result<u64> {
-    size_of(app, project_id, *digest).await?.ok_or(AppError::NotFound("Content"))
+    let found = store::blobs::find_many(&mut *app.pool.acquire().await?, project_id, &[*digest]).await?;
+    found.first().map(|(_, size_bytes)| size_bytes.cast_unsigned()).ok_or(AppError::NotFound("Content"))
 }
 
-async fn size_of(app: &AppState, project_id: ProjectId, digest: Sha256Digest) -> Result<Option<u64>> {
-    let found = store::blobs::find_many(&mut *app.pool.acquire().await?, project_id, &[digest]).await?;
-    Ok(found.first().map(|(_, size_bytes)| size_bytes.cast_unsigned()))
+/// The same for who is about to refer to it: no sweep removes it for a day from now on.
+async fn hold(app: &AppState, project_id: ProjectId, digest: Sha256Digest) -> Result<Option<u64>> {
+    let mut connection = app.pool.acquire().await?;
+    let held = store::blobs::hold_many(&mut connection, project_id, &[digest], app.clock.now()).await?;
+    Ok(held.first().map(|(_, size_bytes)| size_bytes.cast_unsigned()))
 }
 
 fn differs(found: Sha256Digest, announced: Sha256Digest) -> AppError {

@@ -13,7 +13,7 @@ use otrace_wire::contents::{PART_BYTES, Parts, PartsTaken};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
-use super::{differs, size_of};
+use super::{differs, hold};
 use crate::app::AppState;
 use crate::blobs::{Hasher, beside};
 use crate::domain::ProjectId;
@@ -63,7 +63,7 @@ pub async fn assemble(
     announced: Sha256Digest,
     parts: Parts,
 ) -> Result<PartsTaken> {
-    if size_of(app, project_id, announced).await?.is_some() {
+    if hold(app, project_id, announced).await?.is_some() {
         return Ok(PartsTaken { is_stored: true });
     }
     let Parts { size_bytes, parts } = parts;
@@ -132,7 +132,8 @@ async fn misfit(
 ) -> Result<Option<Outcome>> {
     let mut rest = size_bytes;
     for group in parts.chunks(GROUP) {
-        let found = store::blobs::find_many(&mut *app.pool.acquire().await?, project_id, group).await?;
+        let mut connection = app.pool.acquire().await?;
+        let found = store::blobs::hold_many(&mut connection, project_id, group, app.clock.now()).await?;
         let found: HashMap<Sha256Digest, i64> = found.into_iter().collect();
         for digest in group {
             let wanted = rest.min(PART_BYTES);

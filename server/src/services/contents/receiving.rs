@@ -4,15 +4,19 @@ use bytes::Bytes;
 use futures_util::Stream;
 use otrace_wire::contents::packed;
 use otrace_wire::{Sha256Digest, StoredContent};
+use time::Duration;
 use uuid::Uuid;
 
-use super::{PIECE_BYTES, differs, size_of};
+use super::{PIECE_BYTES, differs, hold};
 use crate::app::AppState;
 use crate::blobs::{self, Content, Hashed, Hasher, Pieces, Unnamed, beside};
 use crate::domain::ProjectId;
 use crate::domain::blob::Extent;
 use crate::error::{AppError, Result};
 use crate::store;
+
+/// So long a content may take to arrive: a sweep removes objects that are a day old and that no row names.
+const ARRIVAL_MAX: Duration = Duration::hours(12);
 
 /// What was written for a content, and is to be named by rows.
 pub(super) type Written = (Sha256Digest, u64, Extent);
@@ -26,7 +30,7 @@ pub async fn receive(
     announced: Sha256Digest,
     content: impl Stream<Item = Result<Bytes>> + Send,
 ) -> Result<StoredContent> {
-    if let Some(size_bytes) = size_of(app, project_id, announced).await? {
+    if let Some(size_bytes) = hold(app, project_id, announced).await? {
         let found = blobs::hash(content).await?;
         if found.digest != announced {
             return Err(differs(found.digest, announced));
@@ -39,6 +43,7 @@ pub async fn receive(
     let Some(second) = pieces.next().await? else {
         return receive_short(app, project_id, announced, first).await;
     };
+    let began = app.clock.now();
     let mut unnamed = Unnamed::new(&app.blobs, project_id);
     let mut whole = Hasher::default();
     let mut written: Vec<Written> = Vec::new();
@@ -54,6 +59,9 @@ pub async fn receive(
     let Hashed { digest, size_bytes } = whole.finish();
     if digest != announced {
         return Err(differs(digest, announced));
+    }
+    if app.clock.now() - began > ARRIVAL_MAX {
+        return Err(AppError::invalid("The content took over 12 hours to arrive. Send it in parts."));
     }
     let parts: Vec<Sha256Digest> = written.iter().map(|(part, ..)| *part).collect();
     let app = app.clone();
@@ -122,7 +130,9 @@ async fn hash_both(mut whole: Hasher, piece: Bytes) -> Result<(Hasher, Sha256Dig
 pub async fn receive_packed(app: &AppState, project_id: ProjectId, body: Bytes) -> Result<usize> {
     let contents = beside(move || unpack(&body)).await??;
     let digests: Vec<Sha256Digest> = contents.iter().map(|(digest, _)| *digest).collect();
-    let known = store::blobs::find_many(&mut *app.pool.acquire().await?, project_id, &digests).await?;
+    let mut connection = app.pool.acquire().await?;
+    let known = store::blobs::hold_many(&mut connection, project_id, &digests, app.clock.now()).await?;
+    drop(connection);
     let is_new = |digest: &Sha256Digest| known.iter().all(|(known, _)| known != digest);
     let (new_digests, new): (Vec<_>, Vec<_>) = contents.into_iter().filter(|(digest, _)| is_new(digest)).unzip();
     if new.is_empty() {
@@ -160,7 +170,7 @@ fn unpack(body: &Bytes) -> Result<Vec<(Sha256Digest, Bytes)>> {
 /// Stores a content that came inline, and says what it is.
 pub async fn keep(app: &AppState, project_id: ProjectId, content: &Content) -> Result<StoredContent> {
     let found = blobs::hash(content.stream()).await?;
-    if size_of(app, project_id, found.digest).await?.is_some() {
+    if hold(app, project_id, found.digest).await?.is_some() {
         return Ok(StoredContent { hash: found.digest, size_bytes: found.size_bytes });
     }
     receive(app, project_id, found.digest, content.stream()).await

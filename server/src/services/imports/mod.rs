@@ -24,7 +24,7 @@ use crate::store::imports::StagedRun;
 pub use placing::commit;
 
 /// An import that is older is given up, or its outcome asked for no more.
-const FORGOTTEN_AFTER: Duration = Duration::DAY;
+pub(super) const FORGOTTEN_AFTER: Duration = Duration::DAY;
 
 /// Begins an import into the key's project. The same id again begins nothing new.
 ///

@@ -119,7 +119,7 @@ async fn place(
     }
     let now = app.clock.now();
     for (first, last) in statements(&sizes) {
-        let placing = Placing { project_id, import_id, first, last, api_key_id: key.id, now };
+        let placing = Placing { project_id, import_id, first, last, api_key_id: Some(key.id), now };
         if !store::imports::place(connection, &placing).await? {
             return Err(AppError::Conflict("A run with one of these ids exists already. Begin a new import.".into()));
         }

@@ -9,7 +9,8 @@ use super::checked_description;
 use crate::app::AppState;
 use crate::auth::ProjectMember;
 use crate::domain::audit::{Action, Chain, NewEvent};
-use crate::domain::result::{Direction, Directions};
+use crate::domain::project::{LIST_COLUMN_MAX_BYTES, LIST_COLUMNS_MAX};
+use crate::domain::result::{Direction, Directions, NAME_MAX_CHARS};
 use crate::domain::text::{normalize_name, without_nul};
 use crate::domain::{ProjectId, Role};
 use crate::error::{AppError, Result};
@@ -20,12 +21,6 @@ use crate::store;
 const NAMES: i64 = 40;
 /// So many directions are said at once.
 const SAID_MAX: usize = 200;
-/// The longest name of a result that a direction is said of, in characters.
-const NAME_MAX_CHARS: usize = 500;
-/// So many columns are kept.
-const COLUMNS_MAX: usize = 20;
-/// The longest name of a column, in bytes.
-const COLUMN_MAX_BYTES: usize = 4200;
 
 /// What an owner types about a project.
 #[derive(Clone, Debug)]
@@ -126,8 +121,8 @@ pub async fn set_about(app: &AppState, by: &ProjectMember, about: NewAbout) -> R
 /// Chooses the columns of the list of runs; none: the usual ones. The caller knows which columns there are.
 pub async fn set_list_columns(app: &AppState, by: &ProjectMember, columns: &[String]) -> Result<()> {
     by.require(Role::Owner)?;
-    let is_too_long = |column: &String| column.len() > COLUMN_MAX_BYTES || column.contains('\0');
-    if columns.len() > COLUMNS_MAX || columns.iter().any(is_too_long) {
+    let is_too_long = |column: &String| column.len() > LIST_COLUMN_MAX_BYTES || column.contains('\0');
+    if columns.len() > LIST_COLUMNS_MAX || columns.iter().any(is_too_long) {
         return Err(AppError::invalid("Choose at most 20 columns."));
     }
     let mut transaction = app.pool.begin().await?;
@@ -157,7 +152,7 @@ pub async fn set_directions(app: &AppState, by: &ProjectMember, said: Vec<(Strin
 }
 
 /// Refuses who is no owner any more since the request began, and lets nobody else settle anything meanwhile.
-async fn hold_owner(transaction: &mut PgConnection, by: &ProjectMember) -> Result<()> {
+pub(in crate::services) async fn hold_owner(transaction: &mut PgConnection, by: &ProjectMember) -> Result<()> {
     store::members::lock_owners(transaction, by.project.id).await?;
     let role = store::members::find_role(transaction, by.project.id, by.account.id).await?;
     ProjectMember { role: role.ok_or(AppError::NotFound("Project"))?, ..by.clone() }.require(Role::Owner)

@@ -55,6 +55,8 @@ pub fn artifact(artifact: &Artifact) -> wire::Artifact {
         content_base64: None,
         text_content: None,
         created_at: artifact.captured_at.and_then(rfc3339),
+        content_deleted_at: artifact.deleted.as_ref().and_then(|deleted| rfc3339(deleted.at)),
+        content_deleted_by: artifact.deleted.as_ref().map(|deleted| deleted.rule.clone()),
     }
 }
 

@@ -9,12 +9,13 @@ use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use otrace_wire::CreateRun;
+use time::OffsetDateTime;
 use tokio::sync::oneshot;
 
 use crate::app::AppState;
 use crate::auth::ProjectKey;
 use crate::domain::text::{NAME_MAX_BYTES, RUN_TEXT_MAX_BYTES};
-use crate::domain::{ProjectId, Run, RunId, timestamp};
+use crate::domain::{ApiKeyId, ProjectId, Run, RunId, timestamp};
 use crate::error::{AppError, Result};
 use crate::store;
 use crate::store::run_creation::NewRun;
@@ -159,6 +160,44 @@ fn shared(error: &Arc<AppError>) -> AppError {
 
 /// What is written when this run is created, if it may be.
 pub(in crate::services) async fn check(app: &AppState, key: &ProjectKey, input: CreateRun) -> Result<NewRun> {
+    check_texts(&input)?;
+    let created_at = match &input.created_at {
+        Some(text) => timestamp::parse(text)?,
+        None => app.clock.now(),
+    };
+    let parent_id = match input.parent.as_deref().and_then(|parent| parent.parse().ok()) {
+        Some(parent) => store::runs::resolve(&mut *app.pool.acquire().await?, key.project.id, parent).await?,
+        None => None,
+    };
+    Ok(new_run(input, parent_id, created_at, key.id))
+}
+
+/// A run as it is written: what is told of it, and what the caller has found out.
+pub(in crate::services) fn new_run(
+    input: CreateRun,
+    parent_id: Option<RunId>,
+    created_at: OffsetDateTime,
+    api_key_id: ApiKeyId,
+) -> NewRun {
+    NewRun {
+        id: input.id.map_or_else(RunId::new, RunId),
+        parent_id,
+        title: input.title.filter(|title| !title.trim().is_empty()),
+        intent: input.intent,
+        setup: input.setup,
+        command: input.command,
+        working_directory: input.working_directory,
+        tags: input.tags,
+        expected_artifact_paths: input.expected_artifact_paths,
+        expected_log_paths: input.expected_log_paths,
+        created_at,
+        api_key_id,
+        recorder: input.recorder,
+    }
+}
+
+/// Whether the texts of a run are there, and none is too long.
+pub(in crate::services) fn check_texts(input: &CreateRun) -> Result<()> {
     let missing: Vec<&str> = [("intent", &input.intent), ("setup", &input.setup), ("command", &input.command)]
         .into_iter()
         .filter(|(_, text)| text.trim().is_empty())
@@ -174,37 +213,14 @@ pub(in crate::services) async fn check(app: &AppState, key: &ProjectKey, input: 
     if names.into_iter().flatten().any(|name| name.len() > NAME_MAX_BYTES) {
         return Err(AppError::invalid("title, working_directory and recorder may each be 4096 bytes long at most."));
     }
-    let tags = input.tags;
-    for list in [&tags, &input.expected_artifact_paths, &input.expected_log_paths] {
+    for list in [&input.tags, &input.expected_artifact_paths, &input.expected_log_paths] {
         if list.len() > LIST_MAX || list.iter().any(|item| item.len() > NAME_MAX_BYTES) {
             return Err(AppError::invalid(
                 "A run takes at most 1000 tags and 1000 paths of each kind, of 4096 bytes each.",
             ));
         }
     }
-    let created_at = match &input.created_at {
-        Some(text) => timestamp::parse(text)?,
-        None => app.clock.now(),
-    };
-    let parent_id = match input.parent.as_deref().and_then(|parent| parent.parse().ok()) {
-        Some(parent) => store::runs::resolve(&mut *app.pool.acquire().await?, key.project.id, parent).await?,
-        None => None,
-    };
-    Ok(NewRun {
-        id: input.id.map_or_else(RunId::new, RunId),
-        parent_id,
-        title: input.title.filter(|title| !title.trim().is_empty()),
-        intent: input.intent,
-        setup: input.setup,
-        command: input.command,
-        working_directory: input.working_directory,
-        tags,
-        expected_artifact_paths: input.expected_artifact_paths,
-        expected_log_paths: input.expected_log_paths,
-        created_at,
-        api_key_id: key.id,
-        recorder: input.recorder,
-    })
+    Ok(())
 }
 
 #[cfg(test)]
@@ -224,8 +240,8 @@ mod tests {
             tags: Vec::new(),
             expected_artifact_paths: Vec::new(),
             expected_log_paths: Vec::new(),
-            created_at: time::OffsetDateTime::UNIX_EPOCH,
-            api_key_id: crate::domain::ApiKeyId::new(),
+            created_at: OffsetDateTime::UNIX_EPOCH,
+            api_key_id: ApiKeyId::new(),
             recorder: None,
         };
         (Waiting { run, answer }, created)

@@ -152,6 +152,7 @@ pub async fn page(app: &AppState, member: &ProjectMember, request: &RunsPageRequ
         sort: &request.sort,
         me: &member.account.email,
         now: app.clock.now(),
+        among: None,
     };
     let found = search::look(app, asked, &request.from, limit).await?;
     let mut connection = app.pool.acquire().await?;

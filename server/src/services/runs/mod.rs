@@ -22,8 +22,9 @@ pub use search::{FoundRuns, RunSearch, SEARCH_PAGE, SEARCH_PAGE_MAX, Window, sea
 pub use selection::{DeletedRun, delete_selected, restore_selected, tag_selected, trash};
 pub use words::{Completion, complete};
 
-pub(super) use creation::check;
+pub(super) use creation::{check, check_texts, new_run};
 pub(super) use outcome::check_outcome;
+pub(super) use reading::{load_full, load_one, lock, resolve_in};
 
 use crate::app::AppState;
 use crate::domain::Run;

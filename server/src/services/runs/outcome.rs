@@ -1,11 +1,15 @@
 //! How a run goes, and its end.
 
 use otrace_wire::{ExperimentId, RunOutcome};
+use sqlx::{Connection as _, PgConnection};
+use time::OffsetDateTime;
 
+use super::reading::{load_one, resolve_in};
 use crate::app::AppState;
 use crate::auth::ProjectKey;
 use crate::domain::audit::{Action, Chain, NewEvent};
-use crate::domain::{ProjectId, Run, RunRef, timestamp};
+use crate::domain::webhook::Event;
+use crate::domain::{ProjectId, Run, RunId, RunRef, timestamp};
 use crate::error::{AppError, Result};
 use crate::services::audit;
 use crate::store;
@@ -14,14 +18,41 @@ use crate::store::runs::Outcome;
 /// Writes down how a run goes; what is absent stays as it is.
 pub async fn update(app: &AppState, project_id: ProjectId, run: RunRef, input: RunOutcome) -> Result<Run> {
     let outcome = check_outcome(input)?;
+    let now = app.clock.now();
     let mut connection = app.pool.acquire().await?;
-    let id = store::runs::resolve(&mut connection, project_id, run).await?.ok_or(AppError::NotFound("Run"))?;
-    if !store::runs::update_outcome(&mut connection, project_id, id, &outcome, app.clock.now()).await? {
+    let found = store::runs::resolve_with_webhooks(&mut connection, project_id, run).await?;
+    let (id, has_webhooks) = found.ok_or(AppError::NotFound("Run"))?;
+    let told = outcome.status.and_then(Event::of_status).filter(|_| has_webhooks);
+    let is_there = match told {
+        None => store::runs::update_outcome(&mut connection, project_id, id, &outcome, now).await?,
+        Some(end) => update_and_tell(&mut connection, project_id, id, &outcome, end, now).await?,
+    };
+    if !is_there {
         return Err(AppError::NotFound("Run"));
     }
-    let run = store::runs::load(&mut connection, project_id, &[id]).await?.pop().ok_or(AppError::NotFound("Run"))?;
+    let run = load_one(&mut connection, project_id, id).await?;
     super::publish(app, &run, false);
     Ok(run)
+}
+
+/// Writes down how a run ended, and with it what webhooks tell of that, unless it had ended so before. `false`: the
+/// project has no such run.
+async fn update_and_tell(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    id: RunId,
+    outcome: &Outcome,
+    end: Event,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    let mut transaction = connection.begin().await?;
+    let before = store::runs::hold_status(&mut transaction, project_id, id).await?;
+    let is_there = store::runs::update_outcome(&mut transaction, project_id, id, outcome, now).await?;
+    if is_there && before != outcome.status {
+        store::webhooks::outbox::queue(&mut transaction, &[(project_id, id)], end, now).await?;
+    }
+    transaction.commit().await?;
+    Ok(is_there)
 }
 
 /// How a run goes, as it is written, if it can go so.
@@ -52,9 +83,8 @@ pub async fn delete(app: &AppState, key: &ProjectKey, run: RunRef) -> Result<u64
     let now = app.clock.now();
     let project_id = key.project.id;
     let mut transaction = app.pool.begin().await?;
-    let id = store::runs::resolve(&mut transaction, project_id, run).await?.ok_or(AppError::NotFound("Run"))?;
-    let target =
-        store::runs::load(&mut transaction, project_id, &[id]).await?.pop().ok_or(AppError::NotFound("Run"))?;
+    let id = resolve_in(&mut transaction, project_id, run).await?;
+    let target = load_one(&mut transaction, project_id, id).await?;
     let deleted = store::runs::delete(&mut transaction, project_id, Some(id), now).await?;
     if deleted == 0 {
         // Somebody else deleted it at this moment.

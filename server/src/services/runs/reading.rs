@@ -1,6 +1,7 @@
 //! A run with all that it left behind.
 
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 
 use crate::app::AppState;
 use crate::domain::{Artifact, Log, Note, ProjectId, Run, RunId, RunRef, RunResult, Snapshot, Table};
@@ -26,6 +27,21 @@ pub struct FullRun {
     pub notes: Vec<Note>,
 }
 
+impl FullRun {
+    /// A run of which nothing else is told.
+    pub fn without_details(run: Run) -> Self {
+        Self {
+            run,
+            results: Vec::new(),
+            tables: Vec::new(),
+            logs: Vec::new(),
+            artifacts: Vec::new(),
+            snapshot: None,
+            notes: Vec::new(),
+        }
+    }
+}
+
 /// A run as its pages show it.
 #[derive(Debug)]
 pub struct RunView {
@@ -41,13 +57,41 @@ pub struct RunView {
 
 /// The id of the run that is named so.
 pub async fn resolve(app: &AppState, project_id: ProjectId, run: RunRef) -> Result<RunId> {
-    store::runs::resolve(&mut *app.pool.acquire().await?, project_id, run).await?.ok_or(AppError::NotFound("Run"))
+    resolve_in(&mut *app.pool.acquire().await?, project_id, run).await
+}
+
+/// The same, on a connection of the caller's.
+pub(in crate::services) async fn resolve_in(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    run: RunRef,
+) -> Result<RunId> {
+    store::runs::resolve(connection, project_id, run).await?.ok_or(AppError::NotFound("Run"))
+}
+
+/// Locks a run until the caller's transaction ends, and notes that it changes.
+pub(in crate::services) async fn lock(
+    transaction: &mut PgConnection,
+    project_id: ProjectId,
+    id: RunId,
+    now: OffsetDateTime,
+) -> Result<()> {
+    if store::runs::lock(transaction, project_id, id, now).await? { Ok(()) } else { Err(AppError::NotFound("Run")) }
+}
+
+/// A run as it stands, on a connection of the caller's.
+pub(in crate::services) async fn load_one(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    id: RunId,
+) -> Result<Run> {
+    store::runs::load(connection, project_id, &[id]).await?.pop().ok_or(AppError::NotFound("Run"))
 }
 
 /// A run as its pages show it.
 pub async fn show(app: &AppState, project_id: ProjectId, run: RunRef) -> Result<RunView> {
     let mut connection = app.pool.acquire().await?;
-    let id = store::runs::resolve(&mut connection, project_id, run).await?.ok_or(AppError::NotFound("Run"))?;
+    let id = resolve_in(&mut connection, project_id, run).await?;
     let full = load_full(&mut connection, project_id, &[id]).await?.pop().ok_or(AppError::NotFound("Run"))?;
     let (newer, older) = store::run_list::neighbours(&mut connection, project_id, full.run.number).await?;
     let series = store::series::count(&mut connection, project_id, id).await?;
@@ -61,8 +105,12 @@ pub async fn full_page(app: &AppState, project_id: ProjectId, before: Option<i32
     load_full(&mut connection, project_id, &ids).await
 }
 
-/// One query per table, however many runs.
-async fn load_full(connection: &mut PgConnection, project_id: ProjectId, ids: &[RunId]) -> Result<Vec<FullRun>> {
+/// These runs, the newest first. One query per table, however many runs.
+pub(in crate::services) async fn load_full(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    ids: &[RunId],
+) -> Result<Vec<FullRun>> {
     let runs = store::runs::load(connection, project_id, ids).await?;
     let mut results = store::results::list(connection, project_id, ids).await?;
     let mut tables = store::tables::list(connection, project_id, ids).await?;

@@ -2,6 +2,7 @@
 
 use otrace_wire::ExperimentId;
 
+use super::reading::load_one;
 use crate::app::AppState;
 use crate::auth::ProjectKey;
 use crate::domain::audit::{Action, Chain, NewEvent};
@@ -18,7 +19,7 @@ pub async fn restore(app: &AppState, key: &ProjectKey, run: RunRef) -> Result<Ru
     let id = store::run_edits::resolve_also_deleted(&mut transaction, project_id, run).await?;
     let id = id.ok_or(AppError::NotFound("Run"))?;
     let was_deleted = store::run_edits::restore(&mut transaction, project_id, id, now).await?;
-    let run = store::runs::load(&mut transaction, project_id, &[id]).await?.pop().ok_or(AppError::NotFound("Run"))?;
+    let run = load_one(&mut transaction, project_id, id).await?;
     if was_deleted {
         let event = NewEvent::new(Action::RunRestored, ExperimentId::new(run.number).to_string());
         audit::record(&mut transaction, Chain::Project(project_id), &key.actor(), event, now).await?;

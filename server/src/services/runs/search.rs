@@ -49,8 +49,14 @@ pub struct FoundRuns {
 /// The runs of the key's project that a query asks for.
 pub async fn search(app: &AppState, key: &ProjectKey, search: &RunSearch) -> Result<FoundRuns> {
     let project_id = key.project.id;
-    let asked =
-        RunQuery { project_id, query: &search.query, sort: &search.sort, me: &key.account_email, now: app.clock.now() };
+    let asked = RunQuery {
+        project_id,
+        query: &search.query,
+        sort: &search.sort,
+        me: &key.account_email,
+        now: app.clock.now(),
+        among: None,
+    };
     let from = search.after.clone().map_or(Window::Start, Window::After);
     let found = look(app, asked, &from, search.limit).await?;
     Ok(FoundRuns { runs: load(app, project_id, &found.ids).await?, next: found.older })
@@ -83,6 +89,8 @@ pub(super) struct FoundPage {
 pub(super) async fn look(app: &AppState, asked: RunQuery<'_>, from: &Window, limit: u16) -> Result<FoundPage> {
     let mut transaction = app.pool.begin().await?;
     store::run_query::plan_for_values(&mut transaction).await?;
+    let few = store::run_query::few(&mut transaction, asked).await?;
+    let asked = RunQuery { among: few.as_deref(), ..asked };
     // One more than is shown tells whether there is another page.
     let wanted = i64::from(limit) + 1;
     let mut found = match from {
@@ -150,19 +158,9 @@ async fn find_back(
 
 async fn load(app: &AppState, project_id: ProjectId, ids: &[RunId]) -> Result<Vec<FullRun>> {
     let mut connection = app.pool.acquire().await?;
-    let mut runs: HashMap<RunId, FullRun> = HashMap::with_capacity(ids.len());
-    for run in store::runs::load(&mut connection, project_id, ids).await? {
-        let full = FullRun {
-            run,
-            results: Vec::new(),
-            tables: Vec::new(),
-            logs: Vec::new(),
-            artifacts: Vec::new(),
-            snapshot: None,
-            notes: Vec::new(),
-        };
-        runs.insert(full.run.id, full);
-    }
+    let loaded = store::runs::load(&mut connection, project_id, ids).await?;
+    let mut runs: HashMap<RunId, FullRun> =
+        loaded.into_iter().map(|run| (run.id, FullRun::without_details(run))).collect();
     for (id, result) in store::results::list(&mut connection, project_id, ids).await? {
         if let Some(run) = runs.get_mut(&id) {
             run.results.push(result);

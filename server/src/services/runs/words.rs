@@ -4,6 +4,7 @@ use otrace_wire::RunStatus;
 
 use crate::app::AppState;
 use crate::auth::ProjectMember;
+use crate::domain::query::RESULT_PREFIX;
 use crate::error::Result;
 use crate::store::run_list::words;
 
@@ -53,8 +54,8 @@ pub async fn complete(app: &AppState, member: &ProjectMember, begun: &str) -> Re
     let (lead, _) = begun.split_at(begun.len() - text.len());
     let found = match text.split_once(':') {
         Some((field, value)) => values(app, member, field, value.trim_start_matches('"')).await?,
-        None => match text.strip_prefix("metrics.") {
-            Some(part) => results(app, member, "metrics.", part).await?,
+        None => match text.strip_prefix(RESULT_PREFIX) {
+            Some(part) => results(app, member, RESULT_PREFIX, part).await?,
             None => fields(text),
         },
     };
@@ -82,7 +83,7 @@ async fn values(app: &AppState, member: &ProjectMember, field: &str, begin: &str
     let found = match field {
         "status" => fixed(&RunStatus::ALL.map(RunStatus::as_str)),
         "created" | "started" | "finished" | "updated" => fixed(&AGES),
-        "has" => match begin.strip_prefix("metrics.") {
+        "has" => match begin.strip_prefix(RESULT_PREFIX) {
             Some(part) => return results(app, member, "has:metrics.", part).await,
             None => fixed(&PRESENCES),
         },

@@ -24,8 +24,8 @@ pub struct Placing {
     pub first: i32,
     /// The position of the last of them.
     pub last: i32,
-    /// The key that brings them.
-    pub api_key_id: ApiKeyId,
+    /// The key that brings them; `None`: one of another server did.
+    pub api_key_id: Option<ApiKeyId>,
     /// When.
     pub now: OffsetDateTime,
 }
@@ -87,7 +87,7 @@ async fn insert_runs(connection: &mut PgConnection, placing: &Placing) -> sqlx::
         placing.last,
         PROVISIONAL,
         placing.now,
-        placing.api_key_id as ApiKeyId,
+        placing.api_key_id as Option<ApiKeyId>,
     )
     .execute(connection)
     .await?;

@@ -226,10 +226,10 @@ pub async fn insights(
         ProjectInsight,
         r#"
         SELECT p.id AS "project_id!: ProjectId", i.number AS "number!", i.body AS "body!",
-               i.created_at AS "created_at!", COALESCE(a.name, k.name, 'somebody') AS "author!"
+               i.created_at AS "created_at!", COALESCE(a.name, k.name, i.author, 'somebody') AS "author!"
         FROM unnest($1::uuid[]) AS p (id)
         CROSS JOIN LATERAL (
-            SELECT r.number, left(n.body, 1000) AS body, n.created_at, n.id, n.account_id, n.api_key_id
+            SELECT r.number, left(n.body, 1000) AS body, n.created_at, n.id, n.account_id, n.api_key_id, n.author
             FROM notes n
             JOIN runs r ON r.id = n.run_id AND r.project_id = n.project_id
             WHERE n.project_id = p.id AND n.is_insight AND r.deleted_at IS NULL

@@ -39,7 +39,7 @@ impl Statement<'_> {
     }
 
     /// One condition, in parentheses.
-    fn clause(&mut self, clause: &Clause) -> &mut Self {
+    pub(super) fn clause(&mut self, clause: &Clause) -> &mut Self {
         match clause {
             Clause::Words(place, words) => self.words(*place, words),
             Clause::Status(status) => self.push("(r.status = ").bind(status.as_str()).push(")"),
@@ -86,13 +86,16 @@ impl Statement<'_> {
     /// PostgreSQL makes a set of those runs once and asks it of each run. As `EXISTS` it would at times look into the
     /// other table for each run instead, where it takes a rare thing for a frequent one: twenty times as slow.
     fn set(&mut self, select: &'static str) -> &mut Self {
+        if self.is_set {
+            return self.push(select).project();
+        }
         let id = self.id;
         self.push("((").push(id).push(" IN (").push(select).project()
     }
 
     /// Ends what [`Self::set`] began. `IS TRUE` keeps the set a set.
     pub(super) fn end(&mut self) -> &mut Self {
-        self.push(")) IS TRUE)")
+        if self.is_set { self } else { self.push(")) IS TRUE)") }
     }
 
     /// Begins the set of the runs that have results of this name.

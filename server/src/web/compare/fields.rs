@@ -1,5 +1,6 @@
 //! The numbers by which runs can be placed: results, parameters, and how long they ran.
 
+use crate::domain::query::RESULT_PREFIX;
 use crate::services::comparison::{Column, Compared, SectionKind};
 use crate::web::shell::Choice;
 use crate::web::{format, plot, terminal};
@@ -51,7 +52,7 @@ pub(super) fn of(found: &Compared) -> Vec<Field> {
     });
     let results = found.results.iter().map(|row| {
         let numbers = row.values.iter().map(|value| value.as_ref().and_then(|value| value.number));
-        (format!("metrics.{}", row.name), numbers.collect::<Vec<_>>(), true)
+        (format!("{RESULT_PREFIX}{}", row.name), numbers.collect::<Vec<_>>(), true)
     });
     let seconds = |column: &Column| column.run().and_then(|run| run.run.duration_seconds);
     let duration = ("duration".to_owned(), found.columns.iter().map(seconds).collect::<Vec<_>>(), true);

@@ -36,6 +36,8 @@ use table::{ColumnView, ResultView, SectionView};
 const CHARTS: usize = 4;
 /// For so many runs what changed is told in words.
 const TOLD_RUNS: usize = 4;
+/// So many runs fit beside each other; more of them are scrolled.
+const BESIDE: usize = 3;
 
 #[derive(Template)]
 #[template(path = "compare/show.html")]
@@ -46,6 +48,10 @@ struct ComparePage {
     /// `exp001, exp004`
     runs: String,
     count: usize,
+    /// What a link to the page is previewed with.
+    preview: String,
+    /// All columns are in sight at once.
+    fits: bool,
     columns: Vec<ColumnView>,
     /// `From exp001 to exp004: 2 parameters, the command.`
     told: Vec<String>,
@@ -57,8 +63,13 @@ struct ComparePage {
     add_url: String,
     shows_same: bool,
     same_url: String,
+    /// Those of which any row is shown.
     sections: Vec<SectionView>,
     results: Vec<ResultView>,
+    /// `2 of 7 differ`
+    results_count: String,
+    /// Of what nothing is shown, as nothing differs: `parameters (3), code (4)`.
+    same: Option<String>,
     curves: Vec<ChartView>,
     series: String,
     series_hidden: Vec<Hidden>,
@@ -210,16 +221,26 @@ impl ComparePage {
         let more = Asked { skip: asked.skip + CHARTS, ..asked.clone() };
         let other = Asked { shows_same: !asked.shows_same, ..asked.clone() };
         let fields = fields::of(found);
-        let sections = found.sections.iter();
+        let (sections, unshown): (Vec<SectionView>, Vec<SectionView>) = found
+            .sections
+            .iter()
+            .map(|section| SectionView::new(section, found.baseline, asked.shows_same))
+            .partition(|section| !section.rows.is_empty());
         let results = found.results.iter();
+        let results: Vec<ResultView> =
+            results.filter_map(|row| ResultView::new(row, found.baseline, asked.shows_same)).collect();
+        let columns = table::columns(found, asked, &base, now);
+        let told = told(found);
         let names: Vec<String> = found.columns.iter().map(|column| column.experiment().to_string()).collect();
         Self {
             shell,
             project: terminal::clean(&member.project.name),
             runs: names.join(", "),
             count: names.len(),
-            columns: table::columns(found, asked, &base, now),
-            told: told(found),
+            preview: preview(&told, &columns),
+            fits: columns.len() <= BESIDE,
+            columns,
+            told,
             unknown: unknown(asked, Some(found)),
             baselines: baselines(found),
             baseline_hidden: asked.hidden_but(&["baseline"]),
@@ -227,8 +248,10 @@ impl ComparePage {
             add_url: Asked { ids: Vec::new(), ..asked.clone() }.url(&path),
             shows_same: asked.shows_same,
             same_url: other.url(&path),
-            sections: sections.map(|section| SectionView::new(section, found.baseline, asked.shows_same)).collect(),
-            results: results.filter_map(|row| ResultView::new(row, found.baseline, asked.shows_same)).collect(),
+            same: same(if results.is_empty() { found.results.len() } else { 0 }, &unshown),
+            results_count: results_count(found),
+            sections,
+            results,
             curves: charts::curves(found, curves),
             series: asked.series.clone(),
             series_hidden: asked.hidden_but(&["series", "skip"]),
@@ -243,6 +266,29 @@ impl ComparePage {
             base,
         }
     }
+}
+
+/// What changed, or else what the runs are called.
+fn preview(told: &[String], columns: &[ColumnView]) -> String {
+    if !told.is_empty() {
+        return table::cut(&told.join(" "));
+    }
+    let headings: Vec<&str> = columns.iter().map(|column| column.heading.as_str()).collect();
+    table::cut(&headings.join(", "))
+}
+
+/// `2 of 7 differ`
+fn results_count(found: &Compared) -> String {
+    let differing = found.results.iter().filter(|row| row.differs).count();
+    format!("{} of {} differ", table::number(differing), table::number(found.results.len()))
+}
+
+/// `results (4), parameters (3)`: how many results and rows of sections are the same, and not shown.
+fn same(results: usize, sections: &[SectionView]) -> Option<String> {
+    let results = (results > 0).then(|| format!("results ({})", table::number(results)));
+    let sections = sections.iter().map(|section| format!("{} ({})", section.title.to_lowercase(), section.all));
+    let all: Vec<String> = results.into_iter().chain(sections).collect();
+    (!all.is_empty()).then(|| all.join(", "))
 }
 
 fn baselines(found: &Compared) -> Vec<Choice> {

@@ -44,6 +44,8 @@ pub(super) struct RunFacts {
 /// Rows of one kind.
 pub(super) struct SectionView {
     pub(super) title: &'static str,
+    /// How many rows there are, also those that are not shown.
+    pub(super) all: String,
     /// `9 of 46 differ`
     pub(super) count: String,
     pub(super) rows: Vec<RowView>,
@@ -54,6 +56,8 @@ pub(super) struct SectionView {
 /// What the runs have of something.
 pub(super) struct RowView {
     pub(super) name: String,
+    /// Its values are commits, of which only the beginning is seen.
+    pub(super) is_commit: bool,
     pub(super) cells: Vec<CellView>,
 }
 
@@ -121,8 +125,9 @@ impl SectionView {
         let left_out = shown.clone().count().saturating_sub(ROWS_MAX);
         Self {
             title: title(section.kind),
+            all: number(section.rows.len()),
             count: format!("{} of {} differ", number(differing), number(section.rows.len())),
-            rows: shown.take(ROWS_MAX).map(|row| RowView::new(row, baseline)).collect(),
+            rows: shown.take(ROWS_MAX).map(|row| RowView::new(section.kind, row, baseline)).collect(),
             more: (left_out > 0).then(|| format!("{} more are in the CSV.", number(left_out))),
         }
     }
@@ -140,13 +145,14 @@ pub(super) const fn title(kind: SectionKind) -> &'static str {
 }
 
 impl RowView {
-    fn new(row: &ValueRow, baseline: Option<usize>) -> Self {
+    fn new(kind: SectionKind, row: &ValueRow, baseline: Option<usize>) -> Self {
         let base = baseline.map(|place| &row.values[place]);
         let cell = |value: &Option<String>| CellView {
             value: value.as_deref().map(cut),
             differs: value.is_some() && Some(value) != base,
         };
-        Self { name: cut(&row.name), cells: row.values.iter().map(cell).collect() }
+        let is_commit = kind == SectionKind::Code && row.name == "commit";
+        Self { name: cut(&row.name), is_commit, cells: row.values.iter().map(cell).collect() }
     }
 }
 
@@ -171,7 +177,7 @@ impl ResultView {
 }
 
 /// A text without what terminals act on, and not too long.
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     let mut cut = terminal::clean(text);
     if let Some((end, _)) = cut.char_indices().nth(VALUE_MAX_CHARS) {
         cut.truncate(end);
@@ -194,7 +200,8 @@ mod tests {
         let text = |text: &str| Some(text.to_owned());
         let row =
             ValueRow { name: "lr".to_owned(), values: vec![text("1"), text("2"), None, text("1")], differs: true };
-        let marks: Vec<bool> = RowView::new(&row, Some(0)).cells.iter().map(|cell| cell.differs).collect();
+        let view = RowView::new(SectionKind::Parameters, &row, Some(0));
+        let marks: Vec<bool> = view.cells.iter().map(|cell| cell.differs).collect();
         assert_eq!(marks, [false, true, false, false]);
         let section = Section {
             kind: SectionKind::Parameters,

@@ -36,17 +36,30 @@ struct Source {
     text: &'static str,
 }
 
-static SOURCES: [Source; 9] = [
+static SOURCES: [Source; 12] = [
     Source { name: "", label: "Getting started", file: "README.md", text: include_str!("../../../../README.md") },
     Source { name: "cli", label: "CLI", file: "cli.md", text: include_str!("../../../../docs/cli.md") },
     Source { name: "agents", label: "Agents", file: "agents.md", text: include_str!("../../../../docs/agents.md") },
     Source { name: "api", label: "API", file: "api.md", text: include_str!("../../../../docs/api.md") },
+    Source {
+        name: "webhooks",
+        label: "Webhooks",
+        file: "webhooks.md",
+        text: include_str!("../../../../docs/webhooks.md"),
+    },
     Source {
         name: "operations",
         label: "Operations",
         file: "operations.md",
         text: include_str!("../../../../docs/operations.md"),
     },
+    Source {
+        name: "performance",
+        label: "Performance",
+        file: "performance.md",
+        text: include_str!("../../../../docs/performance.md"),
+    },
+    Source { name: "scale", label: "Scale", file: "scale.md", text: include_str!("../../../../docs/scale.md") },
     Source {
         name: "security",
         label: "Security",

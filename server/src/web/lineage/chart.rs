@@ -21,11 +21,11 @@ const HEIGHT: f64 = 256.0;
 const WIDTH: f64 = 1152.0;
 const RIGHT: f64 = 120.0;
 /// From one run to the next, at least and at most.
-const STEP: (f64, f64) = (10.0, 46.0);
+const STEP: (f64, f64) = (10.0, 96.0);
 /// How wide a label is for each of its characters, and how high.
 const LABEL: (f64, f64) = (6.4, 14.0);
 /// So many characters it has at most.
-const LABEL_MAX_CHARS: usize = 24;
+const LABEL_MAX_CHARS: usize = 28;
 /// So many labels are tried.
 const LABELS_MAX: usize = 200;
 
@@ -195,6 +195,14 @@ fn dots(placed: &[Placed<'_>], metric: &str, base: &str) -> Vec<Dot> {
     placed.iter().zip(texts).map(dot).collect()
 }
 
+/// What a run is called, as far as there is room for it.
+fn label(heading: &str) -> String {
+    if heading.chars().count() <= LABEL_MAX_CHARS {
+        return heading.to_owned();
+    }
+    format!("{}…", format::short(heading, LABEL_MAX_CHARS - 1).trim_end())
+}
+
 /// What stands above the runs: the active branch first, and nothing that would lie over something else.
 fn labels(placed: &[Placed<'_>]) -> Vec<Option<Text>> {
     let mut texts: Vec<Option<Text>> = placed.iter().map(|_| None).collect();
@@ -204,7 +212,7 @@ fn labels(placed: &[Placed<'_>]) -> Vec<Option<Text>> {
     order.sort_by_key(|at| (!placed[*at].is_active, std::cmp::Reverse(*at)));
     for at in order.into_iter().take(LABELS_MAX) {
         let one = &placed[at];
-        let text = format::short(&heading(one.run), LABEL_MAX_CHARS);
+        let text = label(&heading(one.run));
         let half = length(text.chars().count()) * LABEL.0 / 2.0;
         let (left, right, y) = (one.x - half, one.x + half, one.y - 12.0);
         let meets = |x: (f64, f64), other: f64| left < x.1 && right > x.0 && (y - other).abs() < LABEL.1;

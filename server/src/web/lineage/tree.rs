@@ -34,8 +34,8 @@ pub(super) struct RowView {
     pub(super) experiment: String,
     pub(super) heading: String,
     pub(super) intent: String,
-    /// What a reader who does not see the rail is told: `goes on from exp031`.
-    pub(super) origin: Option<String>,
+    /// The run that it goes on from; a reader who does not see the rail is told.
+    pub(super) parent: Option<String>,
     pub(super) is_current: bool,
     /// The class of a row that the filter leaves out, or nothing.
     pub(super) class: &'static str,
@@ -87,7 +87,7 @@ pub(super) fn rows(found: &Lineage, rows: &[Row], active: Option<i32>, base: &st
             href: format!("{base}/runs/{experiment}"),
             heading: heading(run),
             intent: intent(run),
-            origin: run.parent.map(|parent| format!("goes on from {}", ExperimentId::new(parent))),
+            parent: run.parent.map(|parent| ExperimentId::new(parent).to_string()),
             is_current: is_active_run,
             class: if is_left_out { "out" } else { "" },
             circle: format!("{}{}", run.status.as_str(), if row.is_active { " on" } else { "" }),

@@ -6,6 +6,8 @@ pub mod deleted;
 pub mod list;
 pub mod new;
 pub mod settings;
+pub mod storage;
+pub mod webhooks;
 
 use axum::extract::State;
 use axum::http::Uri;

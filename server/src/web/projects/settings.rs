@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::app::AppState;
 use crate::auth::ProjectMember;
 use crate::domain::Role;
+use crate::domain::query::RESULT_PREFIX;
 use crate::domain::result::Direction;
 use crate::domain::text::normalize_name;
 use crate::error::{AppError, Result};
@@ -91,7 +92,7 @@ impl SettingsForm {
         let Settings { list_columns, result_names, directions } = services::projects::settings(app, member).await?;
         let record = |(value, label): (&str, &str)| column(&list_columns, value.to_owned(), label);
         let records: Vec<Choice> = RECORD_COLUMNS.into_iter().map(record).collect();
-        let chosen = list_columns.iter().filter_map(|column| column.strip_prefix(result_column("").as_str()));
+        let chosen = list_columns.iter().filter_map(|column| column.strip_prefix(RESULT_PREFIX));
         let mut names: Vec<&str> = chosen.collect();
         names.extend(
             result_names.iter().map(String::as_str).filter(|name| !list_columns.contains(&result_column(name))),

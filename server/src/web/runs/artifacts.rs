@@ -70,7 +70,10 @@ impl Card {
             is_expected: is_expected(run, &name),
             name: terminal::clean(&name),
             kind: terminal::clean(&artifact.kind),
-            size: format::size(artifact.size_bytes),
+            size: match artifact.deleted {
+                Some(_) => format!("{}, deleted", format::size(artifact.size_bytes)),
+                None => format::size(artifact.size_bytes),
+            },
             text: None,
             href,
         }
@@ -163,6 +166,8 @@ struct ArtifactPage {
     shown: Shown,
     /// Where its content is; `None` where only its record was kept.
     raw_url: Option<String>,
+    /// When its content was deleted, and by which rule.
+    deleted: Option<(Moment, String)>,
 }
 
 /// `GET /projects/{slug}/runs/{run}/artifacts/{artifact}`
@@ -188,7 +193,14 @@ pub async fn show(
         name: card.name,
         kind: card.kind,
         content_type: terminal::clean(&artifact.content_type),
-        hash: artifact.sha256.map(|hash| hash.to_string()),
+        hash: match artifact.deleted {
+            Some(_) => artifact.hash.as_deref().map(terminal::clean),
+            None => artifact.sha256.map(|hash| hash.to_string()),
+        },
+        deleted: artifact
+            .deleted
+            .as_ref()
+            .map(|deleted| (Moment::new(deleted.at, app.clock.now()), terminal::clean(&deleted.rule))),
         captured: artifact.captured_at.map(|at| Moment::new(at, app.clock.now())),
         shown,
         raw_url: artifact.sha256.is_some().then(|| format!("{}/raw", card.href)),

@@ -33,6 +33,8 @@ use crate::services;
 use crate::services::runs::RunView;
 use crate::store::run_relations::RelatedRun;
 
+/// How many characters of why a run was run stand in the preview of a link to it.
+const PREVIEW_CHARS: usize = 200;
 /// How many characters of a commit are shown.
 const COMMIT_CHARS: usize = 7;
 
@@ -102,6 +104,8 @@ struct RunHeader {
     may_edit: bool,
     experiment: String,
     heading: String,
+    /// What a link to the run is previewed with.
+    preview: String,
     status: StatusView,
     tags: Vec<String>,
     author: Option<Person>,
@@ -141,6 +145,7 @@ impl RunHeader {
             may_edit: may_edit(member),
             experiment: run.experiment_id().to_string(),
             heading: terminal::clean(run.heading()),
+            preview: preview(run, now),
             status: StatusView::new(run.status),
             tags: run.tags.iter().map(|tag| terminal::clean(tag)).collect(),
             author: run.author.as_deref().map(Person::new),
@@ -183,6 +188,18 @@ fn tabs(base: &str, view: &RunView, tab: RunTab) -> Vec<HeaderTab> {
         entry(RunTab::Notes, "/notes", "Notes", some(view.full.notes.len())),
     ]);
     tabs
+}
+
+/// Where a run stands, and why it was run, in a line.
+fn preview(run: &Run, now: OffsetDateTime) -> String {
+    let mut text = StatusView::new(run.status).label.to_owned();
+    if let Some(duration) = duration_of(run, now) {
+        text = format!("{text}, {duration}");
+    }
+    let why = terminal::clean(&run.intent).split_whitespace().collect::<Vec<_>>().join(" ");
+    let begins = format::short(&why, PREVIEW_CHARS);
+    let more = if begins.len() < why.len() { "…" } else { "" };
+    format!("{text}. {begins}{more}")
 }
 
 /// How a run's command ended, in a word or two: the signal that ended it, else its exit code.
@@ -233,8 +250,12 @@ async fn open(
 /// The paths that were declared and not there.
 fn missing_paths(snapshot: Option<&Snapshot>) -> Vec<String> {
     let entries = snapshot.map_or_else(Default::default, |snapshot| snapshot.missing_expected_paths.as_slice());
-    let path = |entry: &serde_json::Value| entry.get("path").or(Some(entry))?.as_str().map(terminal::clean);
-    entries.iter().filter_map(path).collect()
+    let told = |entry: &serde_json::Value| {
+        let path = entry.get("path").or(Some(entry))?.as_str()?;
+        let reason = entry.get("reason").and_then(serde_json::Value::as_str);
+        Some(reason.map_or_else(|| terminal::clean(path), |reason| terminal::clean(&format!("{path} ({reason})"))))
+    };
+    entries.iter().filter_map(told).collect()
 }
 
 /// Whether a file is one that the run declared, by its path or by a glob.

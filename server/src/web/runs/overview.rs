@@ -12,12 +12,13 @@ use super::results::{self, ResultRow};
 use super::{RunHeader, RunLink, RunTab, is_expected, missing_paths, open};
 use crate::app::AppState;
 use crate::auth::{ProjectMember, ProjectReader};
+use crate::domain::result::Direction;
 use crate::domain::{Artifact, Log, Run, Snapshot};
 use crate::error::Result;
 use crate::extract::Path;
 use crate::services;
 use crate::services::runs::RunView;
-use crate::services::standing::Surroundings;
+use crate::services::standing::{Curve, Surroundings};
 use crate::store::run_relations::RelatedRun;
 use crate::web::format::{self, Moment};
 use crate::web::shell::{Look, Shell};
@@ -45,6 +46,13 @@ struct OverviewPage {
     /// What the run went on from, where results are compared with its.
     parent: Option<String>,
     has_ranks: bool,
+    curves: Vec<CurveView>,
+    /// The run whose curves are drawn beside, where it has any of them.
+    curves_parent: Option<String>,
+    /// Changes when curves come or go.
+    curves_key: String,
+    /// `All 14 series`
+    all_series: String,
     cards: Vec<Card>,
     artifact_count: String,
     command: String,
@@ -67,6 +75,18 @@ struct PathStep {
     value: Option<String>,
     is_current: bool,
     is_next: bool,
+}
+
+/// A series that the page's script draws.
+struct CurveView {
+    /// The name by which it is asked for.
+    series: String,
+    name: String,
+    /// `lower is better`, where that is known.
+    better: Option<&'static str>,
+    /// Which value is the best one: `lowest` or `highest`.
+    best: Option<&'static str>,
+    is_of_parent: bool,
 }
 
 /// A path that was declared, and whether it was there.
@@ -111,11 +131,19 @@ pub async fn show(
 ) -> Result<Response> {
     let (shell, head, view) = open(&app, look, &member, &run, RunTab::Overview).await?;
     let around = services::standing::surroundings(&app, &view.full.run, &view.full.results).await?;
+    let mut curves = Vec::new();
+    if view.series > 0 {
+        curves = services::standing::curves(&app, &view.full.run, &around).await?;
+    }
     let mut cards = Vec::new();
     for artifact in main_artifacts(&view) {
         cards.push(Card::read(&app, &member, &head.base, &view.full.run, artifact).await?);
     }
-    Ok(page(&OverviewPage::new(shell, head, &member, cards, &view, &around, app.clock.now())))
+    let sizes = services::storage_use::of_run(&app, member.project.id, view.full.run.id).await?;
+    let around = (&around, curves);
+    let mut overview = OverviewPage::new(shell, head, &member, cards, &view, around, app.clock.now());
+    overview.record.extend((sizes.total() > 0).then(|| Fact::plain("Size", format::size(sizes.total()))));
+    Ok(page(&overview))
 }
 
 /// The artifacts that are shown first: those that the run was expected to leave behind.
@@ -133,9 +161,10 @@ impl OverviewPage {
         member: &ProjectMember,
         cards: Vec<Card>,
         view: &RunView,
-        around: &Surroundings,
+        (around, curves): (&Surroundings, Vec<Curve>),
         now: OffsetDateTime,
     ) -> Self {
+        let curves: Vec<CurveView> = curves.into_iter().map(CurveView::new).collect();
         let (run, snapshot) = (&view.full.run, view.full.snapshot.as_ref());
         let results = results::rows(&view.full.results, around);
         let parent = around.ancestors.last().map(|parent| ExperimentId::new(parent.number).to_string());
@@ -144,6 +173,13 @@ impl OverviewPage {
             setup: terminal::clean(&run.setup),
             learned: NoteView::learned(&view.full.notes, &head, LEARNED_SHOWN),
             results_from: results::common_source(&results),
+            curves_parent: parent.clone().filter(|_| curves.iter().any(|curve| curve.is_of_parent)),
+            curves_key: curves_key(&head, &curves),
+            all_series: match view.series {
+                1 => "Its chart".to_owned(),
+                many => format!("All {} series", format::count(many.into())),
+            },
+            curves,
             parent: parent.filter(|_| results.iter().any(|result| !result.before.is_empty())),
             has_ranks: results.iter().any(|result| !result.rank.is_empty()),
             results,
@@ -164,6 +200,28 @@ impl OverviewPage {
             head,
         }
     }
+}
+
+impl CurveView {
+    fn new(curve: Curve) -> Self {
+        let (better, best) = match curve.direction {
+            Direction::Lower => (Some("lower is better"), "lowest"),
+            Direction::Higher => (None, "highest"),
+        };
+        Self {
+            name: terminal::clean(&curve.name),
+            series: curve.name,
+            better,
+            best: curve.has_best.then_some(best),
+            is_of_parent: curve.is_of_parent,
+        }
+    }
+}
+
+/// What the drawn curves are, with those of the parent: as long as it is the same, the script's drawing stays.
+fn curves_key(head: &RunHeader, curves: &[CurveView]) -> String {
+    let names: Vec<String> = curves.iter().map(|curve| format!("{} {}", curve.name, curve.is_of_parent)).collect();
+    format!("{} {}", head.base, names.join(", "))
 }
 
 /// `7 files, 5.6 MB, 2 of 3 expected found`
@@ -238,8 +296,14 @@ fn code_facts(snapshot: &Snapshot) -> Vec<Fact> {
 }
 
 fn environment_facts(snapshot: &Snapshot) -> Vec<Fact> {
+    let gpus = snapshot.hardware.as_ref().map(|hardware| hardware.gpus.as_slice()).unwrap_or_default();
+    let gpu = gpus.first().map(|gpu| {
+        let memory = gpu.memory_bytes.map(|bytes| format!(", {}", format::size(bytes))).unwrap_or_default();
+        Fact::plain("GPU", format!("{} × {}{memory}", gpus.len(), terminal::clean(&gpu.name)))
+    });
     let facts = [
         Fact::mono("Host", snapshot.hostname.as_ref()),
+        gpu,
         Fact::mono("Python", snapshot.python_version.as_ref()),
         Fact::mono("Platform", snapshot.platform.as_ref()),
     ];

@@ -124,7 +124,7 @@ pub async fn artifact(
     if artifact.run_id != run_id {
         return Err(AppError::NotFound("Artifact"));
     }
-    let digest = artifact.sha256.ok_or(AppError::NotFound("Artifact content"))?;
+    let digest = services::artifacts::stored(&artifact)?;
     let sent = Sent::of(&artifact, &how);
     send(&app, member.project.id, &digest, &asked, &artifact.file_name(), sent).await
 }
@@ -132,7 +132,7 @@ pub async fn artifact(
 /// `GET /download/{ticket}`: an artifact's content, without a session or a key, for some minutes.
 pub async fn by_ticket(State(app): State<AppState>, Path(ticket): Path<String>, asked: HeaderMap) -> Result<Response> {
     let (project_id, artifact) = services::artifacts::by_ticket(&app, &ticket).await?;
-    let digest = artifact.sha256.ok_or(AppError::NotFound("Artifact content"))?;
+    let digest = services::artifacts::stored(&artifact)?;
     send(&app, project_id, &digest, &asked, &artifact.file_name(), Sent::DOWNLOAD).await
 }
 

@@ -129,6 +129,20 @@ pub const PAGES: &[(&str, &str, [u16; 6])] = &[
     ("POST", "/projects/{slug}/settings",           [401, 404, 403, 403, 303, 404]),
     ("POST", "/projects/{slug}/settings/columns",   [401, 404, 403, 403, 303, 404]),
     ("POST", "/projects/{slug}/settings/directions", [401, 404, 403, 403, 303, 404]),
+    // Addresses may be secrets.
+    ("GET",  "/projects/{slug}/settings/webhooks",  [303, 404, 403, 403, 200, 404]),
+    ("POST", "/projects/{slug}/settings/webhooks",  [401, 404, 403, 403, 200, 404]),
+    ("GET",  "/projects/{slug}/settings/webhooks/{webhook}",        [303, 404, 403, 403, 200, 404]),
+    ("POST", "/projects/{slug}/settings/webhooks/{webhook}",        [401, 404, 403, 403, 303, 404]),
+    ("POST", "/projects/{slug}/settings/webhooks/{webhook}/test",   [401, 404, 403, 403, 303, 404]),
+    ("POST", "/projects/{slug}/settings/webhooks/{webhook}/secret", [401, 404, 403, 403, 200, 404]),
+    ("POST", "/projects/{slug}/settings/webhooks/{webhook}/delete", [401, 404, 403, 403, 303, 404]),
+    ("POST", "/projects/{slug}/settings/webhooks/{webhook}/messages/{message}/again", [401, 404, 403, 403, 404, 404]),
+    // All members see what it takes; owners settle how long it is kept.
+    ("GET",  "/projects/{slug}/settings/storage",   [303, 404, 200, 200, 200, 404]),
+    ("POST", "/projects/{slug}/settings/storage/rules", [401, 404, 403, 403, 422, 404]),
+    ("POST", "/projects/{slug}/settings/storage/rules/{rule}/delete", [401, 404, 403, 403, 404, 404]),
+    ("POST", "/projects/{slug}/settings/storage/tags",  [401, 404, 403, 403, 303, 404]),
     // With another name than the project's.
     ("POST", "/projects/{slug}/delete",             [401, 404, 403, 403, 422, 404]),
     // It is not deleted.

@@ -107,10 +107,10 @@ impl World {
             path = path.replace("/logs/{stream}", "/logs/stdout?offset=0");
         }
         path = path.replace("{stream}", "stdout");
-        for name in ["view", "session", "identity", "note"] {
+        for name in ["view", "rule", "message", "session", "identity", "note"] {
             path = path.replace(&format!("{{{name}}}"), &Uuid::now_v7().to_string());
         }
-        for name in ["key", "account", "invitation", "import", "token", "ticket"] {
+        for name in ["webhook", "key", "account", "invitation", "import", "token", "ticket"] {
             let place = format!("{{{name}}}");
             if path.contains(&place) {
                 path = path.replace(&place, &self.made(name, pattern, &run).await);
@@ -211,6 +211,7 @@ impl World {
         match name {
             "key" => self.app.another_key(&self.mine, NewKeyInput::named("matrix")).await.record.id.to_string(),
             "import" => self.import().await,
+            "webhook" => self.webhook().await,
             "account" if pattern.starts_with("/admin") => self.account().await.id.to_string(),
             "account" => self.member(Role::Viewer).await.id.to_string(),
             "ticket" => {
@@ -224,6 +225,16 @@ impl World {
             "token" => self.one_time_link(pattern).await,
             _ => unreachable!("{name}"),
         }
+    }
+
+    /// The project's only webhook, which leads nowhere.
+    async fn webhook(&self) -> String {
+        let pool = &self.app.app.pool;
+        sqlx::query("DELETE FROM webhooks").execute(pool).await.unwrap();
+        let sql = "INSERT INTO webhooks (id, project_id, name, url, format, events, secret, created_at)
+                   VALUES (gen_random_uuid(), $1, 'w', 'https://127.0.0.1:9/', 'trace', '{run.failed}', sha256(''), now())
+                   RETURNING id::text";
+        sqlx::query_scalar(sql).bind(self.mine.id).fetch_one(pool).await.unwrap()
     }
 
     /// An import with a run that waits.
@@ -335,6 +346,9 @@ pub fn body_of(method: &str, path: &str) -> Option<String> {
         ("POST", "/projects/{slug}/settings") => return form("name=Mine&description="),
         ("POST", "/projects/{slug}/settings/columns") => return form("col=tags"),
         ("POST", "/projects/{slug}/settings/directions") => return form("name=loss&better=lower"),
+        ("POST", "/projects/{slug}/settings/webhooks" | "/projects/{slug}/settings/webhooks/{webhook}") => {
+            return form("name=CI&url=https%3A%2F%2F1.1.1.1%2F&format=trace&event=run.failed&on=1");
+        }
         ("POST", "/projects/{slug}/delete") => return form("name=another"),
         ("POST", "/projects/{slug}/keys") => return form("name=laptop&scope=write&days=90"),
         ("POST", "/projects/{slug}/members/{account}/role") => return form("role=editor"),

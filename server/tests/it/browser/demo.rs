@@ -9,8 +9,9 @@ use otrace_server::config::Config;
 use otrace_server::domain::audit::Chain;
 use otrace_server::providers::{ProviderKind, ProviderSettings};
 use otrace_server::testing::{TestApp, TestServer};
+use serde_json::json;
 
-use super::recorded::{RUNS, record};
+use super::recorded::{MACHINE_NOTE, NOTES, RUNS, record};
 use super::too_long::record_too_long;
 use crowd::Links;
 
@@ -60,8 +61,20 @@ impl Demo {
         for run in &RUNS {
             record(&server.app, &project.key, run).await;
         }
+        project.write_notes(&server.app, &cookie).await;
         let links = Links::make(&server.app).await;
         Self { server, fresh, cookie, project, long, links }
+    }
+}
+
+impl Project {
+    /// Has Mira write on some of its runs, and a machine on the one that shows most.
+    async fn write_notes(&self, app: &TestApp, cookie: &str) {
+        for (run, text) in NOTES {
+            app.post(cookie, &format!("{}/runs/{run}/notes", self.base), &[("text", text)]).await.expect(303);
+        }
+        let note = json!({"text": MACHINE_NOTE});
+        app.api(&self.key, "POST", &format!("/v1/runs/{}/notes", self.run), Some(note)).await.expect(200);
     }
 }
 

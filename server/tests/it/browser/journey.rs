@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::contents::sha256;
-use super::recorded::{CONTENTS, RUNS, Recorded};
+use super::recorded::{RUNS, Recorded};
 use super::{Browser, site};
 
 /// A machine that records runs with a key, over HTTP.
@@ -26,8 +26,8 @@ impl Machine {
     }
 
     async fn describe(&self, run: &Recorded) {
-        for content in CONTENTS {
-            self.send(reqwest::Method::PUT, &format!("/v1/contents/{}", sha256(content)), content).await;
+        for content in run.contents() {
+            self.send(reqwest::Method::PUT, &format!("/v1/contents/{}", sha256(&content)), content).await;
         }
         self.send(reqwest::Method::PUT, "/v1/runs/exp001/details", run.details().to_string()).await;
     }

@@ -66,3 +66,49 @@ async fn a_chart_is_read_zoomed_and_grows_in_the_place_of_its_drawing() {
     assert!(same, "the chart was made anew");
     browser.expect_no_problems("charts").await;
 }
+
+#[tokio::test]
+async fn the_curves_of_a_run_stand_beside_its_parents_and_grow() {
+    let server = TestServer::start().await;
+    let project = server.project("wake-word").await;
+    server.app.run(&project.key, "before").await;
+    let child = json!({"intent": "after", "setup": "as before", "command": "true", "parent": "exp001"});
+    server.app.api(&project.key, "POST", "/v1/runs", Some(child)).await.expect(200);
+    let running = json!({"status": "running"});
+    server.app.api(&project.key, "PATCH", "/v1/runs/exp002", Some(running)).await.expect(200);
+    let add = async |run: &str, first: u32, values: &[f64]| {
+        let point = |(place, value): (u32, &f64)| json!({"name": "val/loss", "step": first + place, "value": value});
+        let points: Vec<Value> = (0..).zip(values).map(point).collect();
+        let batch = json!({"batches": [{"source": "metrics", "first": first, "points": points}]});
+        server.app.api(&project.key, "POST", &format!("/v1/runs/{run}/series"), Some(batch)).await.expect(200);
+    };
+    add("exp001", 0, &[4.0, 2.0, 1.0]).await;
+    add("exp002", 0, &[4.0, 0.25, 0.5]).await;
+    let site = site(&server);
+    let browser = Browser::open(1440, 900, false).await;
+    browser.visit(&format!("{site}/signin")).await;
+    browser.be(&project.cookie).await;
+    browser.visit(&format!("{site}/projects/wake-word/runs/exp002")).await;
+    let told = "const curve = document.querySelector('[data-curve]');
+        return curve.querySelector('.legend').textContent === arguments[0]
+            && curve.querySelector('[data-about]').textContent === arguments[1]
+            && curve.querySelectorAll('.ln').length === 3";
+    browser.wait_for("both curves", told, &[json!("exp001 1exp002 0.5"), json!("lowest 0.25 at step 1")]).await;
+    let ticks = "return [...document.querySelectorAll('[data-curve] .y li')].map((tick) => tick.textContent)";
+    let ticks: Vec<String> = browser.script(ticks, Vec::new()).await;
+    assert_eq!(ticks, ["4", "3", "2", "1", "0"]);
+
+    browser.script::<Value>("document.querySelector('.curves').dataset.same = 'yes'", Vec::new()).await;
+    add("exp002", 3, &[0.125]).await;
+    browser.wait_for("the new point", told, &[json!("exp001 1exp002 0.125"), json!("lowest 0.125 at step 3")]).await;
+    let same: bool =
+        browser.script("return document.querySelector('.curves').dataset.same === 'yes'", Vec::new()).await;
+    assert!(same, "the curves were made anew");
+    browser.expect_no_problems("the curves").await;
+
+    // Without scripts there is no empty frame, and a way to where they are drawn.
+    browser.cdp("Emulation.setScriptExecutionDisabled", json!({"value": true})).await;
+    browser.visit(&format!("{site}/projects/wake-word/runs/exp002")).await;
+    browser.press("noscript a[href$='/runs/exp002/metrics']").await;
+    browser.find(".plot path.ln").await;
+}

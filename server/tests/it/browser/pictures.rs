@@ -46,6 +46,13 @@ const FONTS_ARE_THERE: &str =
     "return document.fonts.status === 'loaded' && document.fonts.check('1rem \"Instrument Sans\"')
     && getComputedStyle(document.body).fontFamily.includes('Instrument Sans')";
 
+/// Those further down are drawn when they come near.
+const CURVES_ARE_DRAWN: &str = "
+    document.querySelector('.curves')?.scrollIntoView();
+    const areDrawn = [...document.querySelectorAll('[data-curve]')].every((curve) => curve.querySelector('.ln'));
+    if (areDrawn) scrollTo(0, 0);
+    return areDrawn";
+
 async fn take_pictures(browser: &Browser, page: &Page, folder: &Path) {
     std::fs::create_dir_all(folder).unwrap();
     for view in VIEWS {
@@ -57,6 +64,7 @@ async fn take_pictures(browser: &Browser, page: &Page, folder: &Path) {
             return image.complete;
         })";
         browser.wait_for("the images", images, &[]).await;
+        browser.wait_for("the curves", CURVES_ARE_DRAWN, &[]).await;
         let View { width, height, dark } = view;
         let length: u32 = browser.script("return document.documentElement.scrollHeight", Vec::new()).await;
         let whole = json!({"x": 0, "y": 0, "width": width, "height": length.max(height), "scale": 1});

@@ -1,6 +1,7 @@
 //! The runs of a research group, and how a client would send them.
 
 mod runs;
+mod series;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +12,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::contents::{curve_png, sha256};
 
-pub(super) use runs::RUNS;
+pub(super) use runs::{MACHINE_NOTE, NOTES, RUNS};
 
 /// How a command ended.
 #[derive(Clone, Copy, PartialEq)]
@@ -30,24 +31,70 @@ pub(super) struct Recorded {
     pub(super) intent: &'static str,
     pub(super) setup: &'static str,
     pub(super) command: &'static str,
+    /// The run that it goes on from.
+    parent: Option<&'static str>,
     tags: &'static [&'static str],
     hours_ago: i64,
-    minutes: i64,
+    /// How long it ran; 0: it still does.
+    minutes: u32,
     ending: Ending,
+    /// How often it wrote its measurements down.
+    steps: u32,
+    measured: Measured,
+    branch: &'static str,
+    commit: &'static str,
+    /// What its config has in place of what stands in [`CONFIG`].
+    settings: &'static [(&'static str, &'static str)],
+    machine: Machine,
+}
+
+/// What a run measured at its end.
+#[derive(Clone, Copy)]
+struct Measured {
     accuracy: f64,
     val_loss: f64,
     size_kb: f64,
+    latency_ms: f64,
 }
 
-/// Sends a run as a client does: created, started, described, ended.
+/// What a run ran on.
+#[derive(Clone, Copy)]
+struct Machine {
+    host: &'static str,
+    gpu: &'static str,
+    gpu_gigabytes: i64,
+    driver: &'static str,
+    torch: &'static str,
+}
+
+/// Sends a run as a client does: created, started, measured, and described once it has ended.
 pub(super) async fn record(app: &TestApp, key: &str, run: &Recorded) {
-    let created = app.api(key, "POST", "/v1/runs", Some(run.creation(app.app.clock.now()))).await.expect(200).json();
+    let now = app.app.clock.now();
+    let mut creation = run.creation(now);
+    creation["parent"] = json!(run.parent);
+    let created = app.api(key, "POST", "/v1/runs", Some(creation)).await.expect(200).json();
     let path = format!("/v1/runs/{}", created["run"]["experiment_id"].as_str().unwrap());
-    for content in CONTENTS {
-        app.api_raw(key, "PUT", &format!("/v1/contents/{}", sha256(content)), content).await.expect(200);
+    let measured = series::batches(run, run.start(now));
+    app.api(key, "POST", &format!("{path}/series"), Some(measured)).await.expect(200);
+    if run.ending == Ending::Running {
+        app.api(key, "PATCH", &path, Some(run.outcome(now))).await.expect(200);
+        return print(app, key, &path).await;
+    }
+    for content in run.contents() {
+        app.api_raw(key, "PUT", &format!("/v1/contents/{}", sha256(&content)), content).await.expect(200);
     }
     app.api(key, "PUT", &format!("{path}/details"), Some(run.details())).await.expect(200);
-    app.api(key, "PATCH", &path, Some(run.outcome(app.app.clock.now()))).await.expect(200);
+    app.api(key, "PATCH", &path, Some(run.outcome(now))).await.expect(200);
+}
+
+/// Sends what a running command has printed so far, in the pieces in which it came.
+async fn print(app: &TestApp, key: &str, path: &str) {
+    let mut offset = 0;
+    for piece in LIVE {
+        let address = format!("{path}/logs/stdout?offset={offset}");
+        app.api_raw(key, "POST", &address, piece).await.expect(200);
+        offset += piece.len();
+    }
 }
 
 impl Recorded {
@@ -72,7 +119,7 @@ impl Recorded {
             Ending::CaptureFailed => ("capture_failed", Value::Null),
             _ => ("completed", json!(0)),
         };
-        let end = start + Duration::minutes(self.minutes);
+        let end = start + Duration::minutes(self.minutes.into());
         json!({
             "status": status, "exit_code": exit_code, "duration_seconds": (end - start).as_seconds_f64(),
             "started_at": rfc3339(start), "finished_at": rfc3339(end),
@@ -86,13 +133,15 @@ impl Recorded {
     /// The body of `PUT /v1/runs/…/details`, for which the contents are there.
     pub(super) fn details(&self) -> Value {
         let has_results = matches!(self.ending, Ending::Completed | Ending::Missing);
+        let measured = self.measured;
         let scalar = |name: &str, value: f64| json!({"kind": "scalar", "name": name, "value": value, "source_path": "outputs/metrics.json"});
         let results = if has_results {
             vec![
-                scalar("accuracy", self.accuracy),
-                scalar("val_loss", self.val_loss),
-                scalar("size_kb", self.size_kb),
-                scalar("latency_ms", self.size_kb / 3.0),
+                scalar("accuracy", measured.accuracy),
+                scalar("val_loss", measured.val_loss),
+                scalar("size_kb", measured.size_kb),
+                scalar("latency_ms", measured.latency_ms),
+                scalar("train_minutes", self.minutes.into()),
             ]
         } else {
             Vec::new()
@@ -112,12 +161,13 @@ impl Recorded {
     }
 
     fn artifacts(&self) -> Value {
-        let metrics = json!({"accuracy": self.accuracy, "val_loss": self.val_loss, "size_kb": self.size_kb});
+        let Measured { accuracy, val_loss, size_kb, .. } = self.measured;
+        let metrics = json!({"accuracy": accuracy, "val_loss": val_loss, "size_kb": size_kb});
         let metrics = serde_json::to_string_pretty(&metrics).unwrap();
         json!([
             {"original_path": "outputs/metrics.json", "type": "metrics", "content_type": "application/json", "text_content": metrics},
             {"original_path": "outputs/curve.png", "type": "figure", "content_type": "image/png", "content_base64": STANDARD.encode(curve_png())},
-            {"original_path": "configs/base.yaml", "type": "config", "content_type": "text/yaml", "text_content": "model: bcres8\nloss: ce\nseed: 1\n"},
+            {"original_path": "configs/base.yaml", "type": "config", "content_type": "text/yaml", "text_content": self.config()},
             {"original_path": "outputs/best.pt", "type": "checkpoint", "size_bytes": 5_300_000, "hash": format!("sha256:{}", sha256("weights"))},
         ])
     }
@@ -128,15 +178,48 @@ impl Recorded {
         } else {
             json!([])
         };
-        let [diff, requirements] = CONTENTS;
-        let file = |kind: &str, path: &str, content: &str| json!({"kind": kind, "path": path, "hash": format!("sha256:{}", sha256(content)), "size_bytes": content.len()});
+        let Machine { host, gpu, gpu_gigabytes, driver, .. } = self.machine;
+        let kinds = [("packages", "packages.txt"), ("dependency", "requirements.txt"), ("dirty_diff", "dirty.diff")];
+        let files: Vec<Value> = kinds
+            .iter()
+            .zip(self.contents())
+            .map(|((kind, path), content)| {
+                json!({"kind": kind, "path": path, "hash": format!("sha256:{}", sha256(&content)), "size_bytes": content.len()})
+            })
+            .collect();
         json!({
-            "git_commit": "9f3c2e1ab04d77c1e5f8a2b6d9034c17e8fb5521", "git_branch": "distill/kwt3", "git_dirty": true,
+            "git_commit": self.commit, "git_branch": self.branch, "git_dirty": self.is_dirty(),
             "git_remote_url": "git@git.halden.example:audio/kws.git",
             "dependency_files": ["requirements.txt", "environment.yml"], "python_version": "3.12.4",
-            "platform": "Linux-6.8-x86_64", "hostname": "gpu-node-04", "missing_expected_paths": missing,
-            "files": [file("dirty_diff", "dirty.diff", diff), file("dependency", "requirements.txt", requirements)],
+            "platform": "Linux-6.8-x86_64", "hostname": host, "missing_expected_paths": missing, "files": files,
+            "hardware": {
+                "cpu": "AMD EPYC 7543", "cpu_count": 32, "memory_bytes": 256_000_000_000_i64,
+                "gpus": [{"name": gpu, "memory_bytes": gpu_gigabytes * 1_000_000_000, "driver": driver}],
+            },
+            "rebuild": {
+                "how_well": "partly", "reasons": ["data/speech_commands is larger than what is kept"],
+                "interpreter": "/home/mira/kws/.venv/bin/python3",
+            },
         })
+    }
+
+    /// What is sent before the details name it: the packages, a dependency file, and a diff where there is one.
+    pub(super) fn contents(&self) -> Vec<String> {
+        let torch = self.machine.torch;
+        let packages = PACKAGES.replace("TORCH", torch);
+        let mut contents = vec![packages, format!("torch=={torch}\ntorchaudio=={torch}\n")];
+        contents.extend(self.is_dirty().then(|| DIFF.to_owned()));
+        contents
+    }
+
+    /// Only the distilled one was run before its change was committed.
+    fn is_dirty(&self) -> bool {
+        self.ending == Ending::Missing
+    }
+
+    fn config(&self) -> String {
+        let all = self.settings.iter();
+        all.fold(CONFIG.to_owned(), |config, (before, after)| config.replace(before, after))
     }
 }
 
@@ -156,9 +239,36 @@ fn rfc3339(at: OffsetDateTime) -> String {
     at.format(&Rfc3339).unwrap()
 }
 
-/// What is sent before the details name it: a diff, and a dependency file.
-pub(super) const CONTENTS: [&str; 2] = [
-    "\
+const CONFIG: &str = "\
+model: bcres8
+width: 1.0
+loss: ce
+augment:
+  time_masks: 0
+  freq_masks: 0
+train:
+  batch: 128
+  lr: 3e-4
+  epochs: 12
+seed: 1
+";
+
+const PACKAGES: &str = "\
+certifi==2026.10.5
+filelock==3.19.1
+librosa==0.11.0
+numpy==2.3.4
+pandas==2.3.3
+PyYAML==6.0.3
+scikit-learn==1.7.2
+scipy==1.16.2
+soundfile==0.13.1
+torch==TORCH
+torchaudio==TORCH
+tqdm==4.67.1
+";
+
+const DIFF: &str = "\
 diff --git a/kws/losses.py b/kws/losses.py
 index 1f3a..9bc2 100644
 --- a/kws/losses.py
@@ -178,8 +288,13 @@ diff --git a/configs/base.yaml b/configs/base.yaml
 -loss: ce
 +loss: ce_kd
  seed: 1
-",
-    "torch==2.7.1\ntorchaudio==2.7.1\n",
+";
+
+/// What the run that goes on has printed, piece by piece.
+const LIVE: [&str; 3] = [
+    "kws-edge 0.4.2 on gpu-node-04\nteacher kwt3, 5 360 KB, frozen\n",
+    "epoch  1/12  train 1.3521  val 1.8794  acc 0.4388\nepoch  2/12  train 0.6340  val 0.8612  acc 0.7467\n",
+    "UserWarning: 41 clips of speakers under 12 are held out\nepoch  3/12  train 0.3862  val 0.4410  acc 0.8763\nepoch  4/12  train 0.2401",
 ];
 
 const STDOUT: &str = "\

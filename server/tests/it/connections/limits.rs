@@ -1,7 +1,10 @@
 //! As many as there may be, and no more.
 
+use std::net::IpAddr;
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::{PATIENCE, Site, client, greet, read_to_close, read_until};
@@ -82,6 +85,38 @@ async fn a_server_with_too_much_to_do_says_so_at_once() {
         assert_eq!(passed.await.unwrap().unwrap().text().await.unwrap(), "passed");
     }
     assert_eq!(http.get(&url).send().await.unwrap().status().as_u16(), 200);
+}
+
+#[tokio::test]
+async fn an_address_with_too_many_requests_under_way_keeps_nobody_else_out() {
+    let site = Site::start(|server| {
+        server.limits.per_address = 4;
+        server.limits.requests = 8;
+    })
+    .await;
+    let url = format!("http://{}", site.address);
+    let greedy = client(|builder| builder.http2_prior_knowledge().local_address(IpAddr::from([127, 0, 0, 2])));
+    let mut asked = JoinSet::new();
+    for _ in 0..8 {
+        asked.spawn(greedy.get(format!("{url}/gate")).send());
+    }
+    for _ in 0..4 {
+        let refused = timeout(PATIENCE, asked.join_next()).await.expect("half of them are refused at once");
+        assert_eq!(refused.unwrap().unwrap().unwrap().status().as_u16(), 503);
+    }
+    site.gate.has(4).await;
+
+    // Others find a place, and how the server is may still be asked.
+    let other = client(|builder| builder);
+    assert_eq!(other.get(&url).send().await.unwrap().status().as_u16(), 200);
+    assert_eq!(greedy.get(format!("{url}/health/live")).send().await.unwrap().status().as_u16(), 200);
+    assert_eq!(greedy.get(&url).send().await.unwrap().status().as_u16(), 503);
+
+    site.gate.open();
+    while let Some(passed) = asked.join_next().await {
+        assert_eq!(passed.unwrap().unwrap().text().await.unwrap(), "passed");
+    }
+    assert_eq!(greedy.get(&url).send().await.unwrap().status().as_u16(), 200);
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@ use axum::body::Body;
 use axum::http::Request;
 use axum::http::header::AUTHORIZATION;
 use otrace_server::app::AppState;
+use otrace_server::config::DatabaseConfig;
+use otrace_server::database::Database;
 use otrace_server::live::Live;
 use otrace_server::testing::TestApp;
 use otrace_server::{database, routes};
@@ -15,6 +17,20 @@ use tower::ServiceExt as _;
 fn a_request_waits_five_seconds_for_a_connection() {
     assert_eq!(database::pool(10).get_acquire_timeout(), Duration::from_secs(5));
     assert_eq!(database::pool(7).get_max_connections(), 7);
+}
+
+#[tokio::test]
+async fn no_statement_no_lock_and_no_transaction_holds_a_connection_for_ever() {
+    let url = std::env::var("OTRACE_TEST_DATABASE_URL").expect("tests need a PostgreSQL: run `make test`");
+    let database = Database::start(&DatabaseConfig::at(&url)).await.unwrap();
+    for (setting, limit) in
+        [("statement_timeout", "10s"), ("lock_timeout", "3s"), ("idle_in_transaction_session_timeout", "15s")]
+    {
+        let current = sqlx::query_scalar("SELECT current_setting($1)").bind(setting);
+        let current: String = current.fetch_one(&database.pool).await.unwrap();
+        assert_eq!(current, limit, "{setting}");
+    }
+    database.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -48,4 +64,10 @@ async fn while_all_connections_are_taken_requests_are_told_to_come_again() {
     for path in ["/v1/runs", "/health/ready"] {
         assert_eq!(get(path).await.status().as_u16(), 200, "{path}");
     }
+
+    // Who asks again within a second costs no connection.
+    let _taken = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
+    assert_eq!(get("/health/ready").await.status().as_u16(), 200);
+    first.app.clock.advance(time::Duration::seconds(1));
+    assert_eq!(get("/health/ready").await.status().as_u16(), 503);
 }

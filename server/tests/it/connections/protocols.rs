@@ -6,7 +6,7 @@ use otrace_server::serve::Tls;
 use reqwest::{Client, Version};
 use tempfile::TempDir;
 
-use super::{Site, client, read_to_close};
+use super::{Site, client, page, read_to_close};
 
 /// A certificate for `localhost` that trusts itself, in two files.
 pub(super) struct Certificate {
@@ -49,6 +49,9 @@ async fn http2_is_spoken_in_the_clear_to_who_knows_that_it_is() {
     assert_eq!(answer.text().await.unwrap(), "hello");
     let sent = http2.post(format!("{url}/upload")).body(vec![0; 300_000]).send().await.unwrap();
     assert_eq!(sent.text().await.unwrap(), "300000");
+    let large = http2.get(format!("{url}/page")).send().await.unwrap();
+    assert_eq!(large.content_length(), Some(100_000));
+    assert!(large.text().await.unwrap() == page(), "its pieces come in order");
 }
 
 #[tokio::test]

@@ -56,6 +56,11 @@ async fn what_differs_stands_side_by_side_with_the_best_result_marked() {
     assert!(page.contains(row), "{page}");
     assert!(page.contains("1 of 2 differ") && !page.contains(">seed</th>"), "{page}");
     assert!(page.contains("From exp001 to exp002: 1 parameter, the code."), "{page}");
+    // What came out stands before what went in, and what is the same in a line.
+    let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is missing in {page}"));
+    assert!(place(">Why<") < place("<b>Results</b>") && place("<b>Results</b>") < place("<b>Parameters</b>"), "{page}");
+    assert!(page.contains("Nothing differs in: command (2), environment (1)."), "{page}");
+    assert!(page.contains("class=\"table cmp fits\"") && !page.contains("<b>Environment</b>"), "{page}");
     assert!(
         page.contains("title=\"best of these\">0.75</b>") && page.contains("<span class=\"ok\">+0.25</span>"),
         "{page}"
@@ -68,6 +73,10 @@ async fn what_differs_stands_side_by_side_with_the_best_result_marked() {
 
     let other = compare(&app, &project, "ids=exp001,exp002&baseline=exp002&hide=nothing").await;
     assert!(other.contains("<span class=\"bad\">−0.25</span>") && other.contains(">seed</th>"), "{other}");
+    assert!(other.contains("<b>Environment</b>") && !other.contains("Nothing differs in"), "{other}");
+    // A commit is cut by the style alone: whoever copies it has all of it.
+    let commit = "9f3c2e1ab04d77c1e5f8a2b6d9034c17e8fb5521";
+    assert!(other.contains(&format!("<span class=\"commit\" title=\"{commit}\">{commit}</span>")), "{other}");
 }
 
 #[tokio::test]

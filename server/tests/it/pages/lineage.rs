@@ -44,6 +44,7 @@ async fn the_active_branch_comes_first_and_each_run_tells_what_it_changed() {
         "{page}"
     );
     assert!(page.contains("aria-label=\"exp002, With masks, accuracy 0.75\""), "{page}");
+    assert!(page.contains("<li id=\"run-exp003\" class=\"\" data-parent=\"exp001\">"), "{page}");
     assert_eq!(rows(&lineage(&app, &project, "").await), ["exp003", "exp002", "exp001"]);
     assert_eq!(rows(&lineage(&app, &project, "?active=exp002&show=branch").await), ["exp002", "exp001"]);
 

@@ -118,3 +118,54 @@ async fn in_the_place_of_a_run_that_never_was_the_nearest_ones_are_named() {
         assert!(missing.contains("Run not found") && missing.contains(near) && !missing.contains(far), "{missing}");
     }
 }
+
+#[tokio::test]
+async fn the_main_series_are_drawn_beside_the_parents_and_where_there_are_none_nothing_is() {
+    let app = TestApp::new().await;
+    let project = app.project("Wake word").await;
+    record(&app, &project, "Baseline", None, json!({"accuracy": 0.9})).await;
+    record(&app, &project, "Distilled", Some("exp001"), json!({"accuracy": 0.97})).await;
+    record(&app, &project, "Nothing measured", Some("exp002"), json!({"accuracy": 0.5})).await;
+    for (run, names) in
+        [("exp001", &["val/loss"][..]), ("exp002", &["lr", "train/loss", "val/accuracy", "val/loss", "system/cpu"][..])]
+    {
+        let points: Vec<Value> = names.iter().map(|name| json!({"name": name, "step": 0, "value": 0.5})).collect();
+        let batch = json!({"batches": [{"source": "metrics", "first": 0, "points": points}]});
+        app.api(&project.key, "POST", &format!("/v1/runs/{run}/series"), Some(batch)).await.expect(200);
+    }
+    let drawn = page(&app, &project, "runs/exp002").await;
+    expect_all(
+        &drawn,
+        &[
+            "data-curve=\"val/accuracy\" data-best=\"highest\">",
+            "data-curve=\"val/loss\" data-best=\"lowest\" data-of-parent>",
+            "data-points=\"/projects/wake-word/runs/exp002/metrics/points\"",
+            "data-parent-points=\"/projects/wake-word/runs/exp001/metrics/points\"",
+            "href=\"/projects/wake-word/runs/exp002/metrics\">All 5 series</a>",
+            "<noscript>",
+        ],
+    );
+    assert_eq!(drawn.matches("data-curve=").count(), 2, "{drawn}");
+    let first = page(&app, &project, "runs/exp001").await;
+    assert!(first.contains("data-curve=\"val/loss\"") && !first.contains("data-parent"), "{first}");
+    let nothing = page(&app, &project, "runs/exp003").await;
+    assert!(!nothing.contains("h-curves"), "{nothing}");
+}
+
+#[tokio::test]
+async fn a_link_to_a_page_is_previewed_with_what_the_page_is_about() {
+    let (app, project) = super::with_run().await;
+    record(&app, &project, "The next one", None, json!({})).await;
+    let about = "content=\"Completed, 1 h 12 m. A teacher should help. &#34;&#62;&#60;script&#62;";
+    for tab in ["", "/logs", "/metrics", "/artifacts", "/code", "/environment", "/reproduce", "/notes"] {
+        let page = page(&app, &project, &format!("runs/exp001{tab}")).await;
+        expect_all(&page, &["<meta property=\"og:title\" content=\"exp001 · Distilled, 12 KB\">", about]);
+    }
+    let compared = page(&app, &project, "compare?ids=exp001,exp002").await;
+    expect_all(
+        &compared,
+        &["\"og:title\" content=\"Compare exp001, exp002 · Wake word\"", "\"og:description\" content=\"From exp001"],
+    );
+    let notebook = page(&app, &project, "notebook").await;
+    expect_all(&notebook, &["\"og:title\" content=\"Notebook · Wake word\"", "\"og:description\" content=\"Why each"]);
+}

@@ -52,6 +52,14 @@ async fn the_environment_lists_the_machine_and_its_packages_which_can_be_filtere
 }
 
 #[tokio::test]
+async fn where_no_packages_were_listed_none_are_counted() {
+    let (app, project) = super::with_run().await;
+    let page = page(&app, &project, "environment").await;
+    assert!(page.contains("No list of packages") && page.contains("gpu-node-04"), "{page}");
+    assert!(!page.contains("0 packages") && !page.contains("Filter packages"), "{page}");
+}
+
+#[tokio::test]
 async fn a_run_says_how_well_it_is_got_back_why_and_with_which_command() {
     let (app, project) = with_state().await;
     let reproduce = page(&app, &project, "reproduce").await;

@@ -90,6 +90,10 @@ async fn the_database_has_no_place_for_a_providers_tokens() {
         "unconfirmed_identities.expires_at",
         "unconfirmed_identities.issuer",
         "unconfirmed_identities.subject",
+        // Our own, to sign with.
+        "webhooks.former_secret",
+        "webhooks.former_secret_until",
+        "webhooks.secret",
     ];
     assert_eq!(columns, expected);
 }

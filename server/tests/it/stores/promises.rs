@@ -94,6 +94,8 @@ pub async fn the_server_says_that_the_store_is_away_and_heals(app: &TestApp, be_
         assert!(told.contains("out of reach"), "{told}");
     }
     assert_eq!(app.get(&project.cookie, &raw).await.expect(503).header("retry-after"), "5");
+    // Within a second nobody looks again.
+    app.app.clock.advance(time::Duration::seconds(1));
     app.get("", "/health/ready").await.expect(503);
     app.get("", "/health/live").await.expect(200);
 

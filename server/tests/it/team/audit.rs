@@ -134,6 +134,12 @@ async fn in_project(team: &Team) -> Vec<Act> {
     invite().await;
     let sql = "SELECT id FROM invitations ORDER BY id DESC LIMIT 1";
     let taken_back: Uuid = sqlx::query_scalar(sql).fetch_one(&app.pool).await.unwrap();
+    let sql = "INSERT INTO webhooks (id, project_id, name, url, format, events, secret, created_at)
+               VALUES (gen_random_uuid(), $1, 'w', 'https://1.1.1.1/', 'trace', '{run.failed}', sha256(''), now())
+               RETURNING id";
+    let webhook: Uuid = sqlx::query_scalar(sql).bind(team.project.id).fetch_one(&app.pool).await.unwrap();
+    let webhook = format!("settings/webhooks/{webhook}");
+    let told = vec![("name", "CI"), ("url", "https://1.1.1.1/"), ("format", "trace"), ("event", "run.failed")];
     let device = services::device_logins::ask(app, "otrace", "a machine", &Client::default()).await.unwrap();
     let editor = team.signed_in(EDITOR).await;
     services::device_logins::approve(app, &editor, &device.user_code, &team.project.slug).await.unwrap();
@@ -160,6 +166,10 @@ async fn in_project(team: &Team) -> Vec<Act> {
         one(form(&format!("keys/{revoked}/revoke"), vec![]), Action::KeyRevoked),
         one(api("", "POST", "/v1/keys/revoke", Some(json!({"token": leaked}))), Action::KeyRevoked),
         one(api("", "POST", "/v1/device/token", Some(json!({"device_code": device.device_code}))), Action::KeyCreated),
+        one(form("settings/webhooks", told.clone()), Action::WebhookCreated),
+        one(form(&webhook, told), Action::WebhookChanged),
+        one(form(&format!("{webhook}/secret"), vec![]), Action::WebhookSecretReplaced),
+        one(form(&format!("{webhook}/delete"), vec![]), Action::WebhookDeleted),
         one(form("invitations", vec![("email", ""), ("role", "viewer"), ("days", "7")]), Action::InvitationMade),
         one(form(&format!("invitations/{taken_back}/revoke"), vec![]), Action::InvitationRevoked),
         one(Call::Form(STRANGER, to_join, vec![]), Action::MemberJoined),
@@ -279,8 +289,8 @@ async fn each_act_leaves_exactly_its_events() {
         seen.extend(expected.iter().map(|(_, action)| *action));
         before = after;
     }
-    // What needs mail or a provider is tested where those are.
-    let elsewhere = [Action::EmailChanged, Action::IdentityLinked, Action::IdentityUnlinked];
+    // What needs mail or a provider is tested where those are, and what a sweep does in `space`.
+    let elsewhere = [Action::EmailChanged, Action::IdentityLinked, Action::IdentityUnlinked, Action::ProjectRemoved];
     seen.extend(elsewhere.iter().map(|action| action.as_str()));
     let all: BTreeSet<&str> = Action::ALL.iter().map(|action| action.as_str()).collect();
     assert_eq!(seen, all);

@@ -28,8 +28,10 @@ pub enum TreeLine {
         size: String,
         /// Whether the run declared it.
         is_expected: bool,
-        /// Whether its content was sent.
+        /// Whether its content is here.
         is_stored: bool,
+        /// Whether it was, and was deleted by a rule.
+        is_deleted: bool,
     },
     /// Here the folder ends that began last.
     End,
@@ -78,6 +80,7 @@ impl<'a> Folder<'a> {
             size: format::size(artifact.size_bytes),
             is_expected: is_expected(run, &artifact.name()),
             is_stored: artifact.sha256.is_some(),
+            is_deleted: artifact.deleted.is_some(),
         }));
     }
 }

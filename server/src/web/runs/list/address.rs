@@ -5,7 +5,8 @@
 use otrace_wire::RunStatus;
 use url::form_urlencoded;
 
-use crate::domain::query::{Clause, Expr, Place, Query, Sort};
+use crate::domain::query::{Clause, Expr, Place, Query, RESULT_PREFIX, Sort};
+use crate::domain::text::NAME_MAX_BYTES;
 use crate::services::runs::Window;
 
 /// Columns that are no results, in their order, and what they are called.
@@ -13,8 +14,6 @@ pub const RECORD_COLUMNS: [(&str, &str); 5] =
     [("tags", "Tags"), ("author", "By"), ("commit", "Commit"), ("duration", "Duration"), ("created", "Started")];
 /// So many columns of results are shown at most.
 const RESULTS_MAX: usize = 12;
-/// What stands before the name of a result.
-const METRIC: &str = "metrics.";
 
 /// By what the rows of a page stand together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,8 +80,8 @@ impl View {
         }
         let mut results = 0;
         columns.retain(|column| {
-            results += usize::from(column.starts_with(METRIC));
-            !column.starts_with(METRIC) || results <= RESULTS_MAX
+            results += usize::from(column.starts_with(RESULT_PREFIX));
+            !column.starts_with(RESULT_PREFIX) || results <= RESULTS_MAX
         });
         let group = value("group");
         Self {
@@ -157,7 +156,7 @@ impl View {
     /// The names of the results that were chosen; `None`: no column was chosen.
     pub(super) fn results(&self) -> Option<Vec<String>> {
         let columns = self.shown_columns();
-        let results = columns.iter().filter_map(|column| column.strip_prefix(METRIC));
+        let results = columns.iter().filter_map(|column| column.strip_prefix(RESULT_PREFIX));
         (!columns.is_empty()).then(|| results.map(str::to_owned).collect())
     }
 
@@ -171,11 +170,12 @@ impl View {
 
 /// A result's name as a column.
 pub fn result_column(name: &str) -> String {
-    format!("{METRIC}{name}")
+    format!("{RESULT_PREFIX}{name}")
 }
 
 fn is_column(column: &str) -> bool {
-    let is_result = column.strip_prefix(METRIC).is_some_and(|name| !name.is_empty() && name.len() <= 4096);
+    let name = column.strip_prefix(RESULT_PREFIX);
+    let is_result = name.is_some_and(|name| !name.is_empty() && name.len() <= NAME_MAX_BYTES);
     (is_result && !column.contains('\0')) || RECORD_COLUMNS.iter().any(|(name, _)| *name == column)
 }
 
