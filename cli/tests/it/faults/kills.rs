@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use otrace_server::testing::TestServer;
+use otrace_server::testing::{TestProject, TestServer};
 
 use super::network::{Calls, with_each};
 use super::proxy::{Fault, Proxy};
@@ -19,14 +19,14 @@ const FILES: [&str; 4] = ["captured.json", "ended.json", "child.json", "started.
 async fn row(fault: Fault) {
     let server = Arc::new(TestServer::start().await);
     let calls = Arc::new(Calls::learned(&server).await);
-    with_each(calls.all(), |call| cell(Arc::clone(&server), Arc::clone(&calls), call, fault)).await;
+    with_each(calls.all().cloned(), |call| cell(Arc::clone(&server), Arc::clone(&calls), call, fault)).await;
 }
 
 async fn cell(server: Arc<TestServer>, calls: Arc<Calls>, call: String, fault: Fault) {
     let project = server.project("cell").await;
     let api = Api::new(server.url(), &project.key);
     let proxy = Proxy::to(server.url());
-    let recording = killed_at(&call, fault, &calls, &proxy, &project.key).await;
+    let recording = killed_at(&call, fault, &calls, &proxy, &project).await;
     recording.syncs().await;
     if calls.before.contains(&call) {
         api.waits_for_nothing().await;
@@ -37,9 +37,9 @@ async fn cell(server: Arc<TestServer>, calls: Arc<Calls>, call: String, fault: F
 }
 
 /// A recording whose `otrace` was killed at the first of this call, and whose command has ended.
-async fn killed_at(call: &str, fault: Fault, calls: &Calls, proxy: &Proxy, key: &str) -> Recording {
+async fn killed_at(call: &str, fault: Fault, calls: &Calls, proxy: &Proxy, project: &TestProject) -> Recording {
     proxy.break_first(call, fault);
-    let mut recording = Recording::through(proxy, key);
+    let mut recording = Recording::of_project(proxy, project);
     let is_before = calls.before.iter().any(|before| before == call);
     if !is_before {
         recording.has_printed().await;
@@ -72,8 +72,7 @@ async fn an_otrace_that_is_killed_before_the_answer_comes_loses_nothing() {
 async fn an_otrace_that_is_killed_after_any_of_its_files_loses_nothing() {
     let server = Arc::new(TestServer::start().await);
     let calls = Arc::new(Calls::learned(&server).await);
-    let ages: Vec<String> = (0..=FILES.len()).map(|age| age.to_string()).collect();
-    with_each(ages.iter(), |age| aged(Arc::clone(&server), Arc::clone(&calls), age.parse().expect("a number"))).await;
+    with_each(0..=FILES.len(), |age| aged(Arc::clone(&server), Arc::clone(&calls), age)).await;
 }
 
 /// Each file is there in whole or not at all: a spool without its newest files is what a kill before them leaves.
@@ -82,7 +81,7 @@ async fn aged(server: Arc<TestServer>, calls: Arc<Calls>, age: usize) {
     let api = Api::new(server.url(), &project.key);
     let proxy = Proxy::to(server.url());
     let last = calls.after.first().expect("a call");
-    let recording = killed_at(last, Fault::HoldRequest, &calls, &proxy, &project.key).await;
+    let recording = killed_at(last, Fault::HoldRequest, &calls, &proxy, &project).await;
     let spool = fs::read_dir(recording.workspace.path(".trace/spool")).expect("read");
     let run = spool.flatten().next().expect("a run").path();
     for file in &FILES[..age] {

@@ -1,7 +1,9 @@
 //! Small file systems: one that is soon full, and one whose power can be cut.
 //!
-//! They need root, and a machine that lets root mount. Where that is not so, the test says that it was not run.
+//! They need root, and a machine that lets root mount. Where that is not so, the test says that it was not run; on CI
+//! it fails then, as it would say so to nobody.
 
+use std::env;
 use std::fs::{self, File, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -23,13 +25,20 @@ pub struct Disk {
     mount: Mount,
 }
 
-/// Whether this user may mount. If not, says that the test was not run.
+/// Says that a test was not run for want of this. On CI, that is a failure.
 #[expect(clippy::print_stderr, reason = "a test that was not run has to say so")]
+pub fn not_run(wanted: &str) {
+    let is_ci = env::var("CI").is_ok_and(|ci| ci == "true");
+    assert!(!is_ci, "On CI every test has to run, and this one needs {wanted}.");
+    eprintln!("NOT RUN: this test needs {wanted}");
+}
+
+/// Whether this user may mount. If not, says that the test was not run.
 pub fn may_mount() -> bool {
     let folder = tempfile::tempdir().expect("a folder");
     let may = geteuid().is_root() && Mount::small(folder.path(), 1).is_some();
     if !may {
-        eprintln!("NOT RUN: this test mounts small disks, which needs root and a machine that lets it mount");
+        not_run("small disks: root, and a machine that lets it mount");
     }
     may
 }
@@ -47,14 +56,22 @@ impl Mount {
         run("mount", &[&arguments, &[at][..]].concat()).then(|| Self { at: at.to_path_buf() })
     }
 
+    /// The same with room for so few files.
+    pub fn of_few_files(at: &Path, files: u32) -> Self {
+        let options = format!("size=8m,mode=755,nr_inodes={files}");
+        let arguments = ["-t", "tmpfs", "-o", &options, "tmpfs"].map(Path::new);
+        assert!(run("mount", &[&arguments, &[at][..]].concat()), "it is mounted");
+        Self { at: at.to_path_buf() }
+    }
+
     fn of_image(image: &Path, at: &Path) -> Self {
         assert!(run("mount", &[Path::new("-o"), Path::new("loop"), image, at]), "{} is mounted", image.display());
         Self { at: at.to_path_buf() }
     }
 
-    /// Makes it so large.
+    /// Makes it so large, for any number of files.
     pub fn grow(&self, megabytes: u32) {
-        let options = format!("remount,size={megabytes}m");
+        let options = format!("remount,size={megabytes}m,nr_inodes=100000");
         assert!(run("mount", &[Path::new("-o"), Path::new(&options), &self.at]), "it grows");
     }
 }
@@ -103,7 +120,10 @@ impl Disk {
 
     /// Writes one file that is on disk when this returns, and one that need not be.
     pub fn write_both(&self) {
-        fs::write(self.mount.at.join("unsynced"), "gone").expect("written");
+        let unsynced = self.mount.at.join("unsynced");
+        // A file that is written anew is flushed as it is closed: some programs rely on that.
+        let _ = fs::remove_file(&unsynced);
+        fs::write(unsynced, "gone").expect("written");
         let mut synced = File::create(self.mount.at.join("synced")).expect("a file");
         synced.write_all(b"kept").and_then(|()| synced.sync_all()).expect("synced");
         File::open(&self.mount.at).and_then(|folder| folder.sync_all()).expect("synced");

@@ -1,8 +1,10 @@
 //! Each call of a recording, broken in each way.
 //!
 //! Which calls there are is learned from a recording that nothing breaks: a new call is in the table by itself. Each
-//! test is a row: one fault, at the first of every call.
+//! test is a row: one fault, at the first of every call. Calls that come more than once, and those that only a larger
+//! recording makes, are in [`super::each`].
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use otrace_server::testing::TestServer;
@@ -12,8 +14,8 @@ use tokio::task::JoinSet;
 use super::proxy::{Fault, Proxy};
 use super::recording::{Api, End, Recording, was_started};
 
-/// So many recordings go on at once.
-const AT_ONCE: usize = 12;
+/// So many recordings go on at once: they mostly wait.
+const AT_ONCE: usize = 16;
 /// The call that has a run made.
 pub const CREATE: &str = "POST /v1/runs";
 
@@ -39,7 +41,7 @@ impl Calls {
         let project = server.project("reference").await;
         let proxy = Proxy::to(server.url());
         let calls = proxy.watched();
-        let mut recording = Recording::through(&proxy, &project.key);
+        let mut recording = Recording::of_project(&proxy, &project);
         calls.are(is_live).await;
         let begun = distinct(proxy.calls());
         recording.release();
@@ -74,15 +76,17 @@ fn distinct(calls: Vec<String>) -> Vec<String> {
     })
 }
 
-/// Does this with every call, some at a time, and says with which it went wrong.
-pub async fn with_each<F: Future<Output = ()> + Send + 'static>(
-    calls: impl Iterator<Item = &String>,
-    with_one: impl Fn(String) -> F,
-) {
+/// Does this with each of these, some at a time, and says with which it went wrong.
+pub async fn with_each<T, F>(all: impl IntoIterator<Item = T>, with_one: impl Fn(T) -> F)
+where
+    T: Debug,
+    F: Future<Output = ()> + Send + 'static,
+{
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut under_way = JoinSet::new();
-    for call in calls {
-        let (places, name, doing) = (Arc::clone(&places), call.clone(), with_one(call.clone()));
+    for one in all {
+        let (places, name) = (Arc::clone(&places), format!("{one:?}"));
+        let doing = with_one(one);
         under_way.spawn(async move {
             let _place = places.acquire_owned().await.expect("it is open");
             (tokio::spawn(doing).await, name)
@@ -90,21 +94,22 @@ pub async fn with_each<F: Future<Output = ()> + Send + 'static>(
     }
     let mut wrong = Vec::new();
     while let Some(done) = under_way.join_next().await {
-        let (outcome, call) = done.expect("nobody ends it from outside");
+        let (outcome, name) = done.expect("nobody ends it from outside");
         if let Err(error) = outcome {
             let panic = error.into_panic();
             let text = panic.downcast_ref::<String>().cloned();
-            wrong.push(format!("{call}: {}", text.unwrap_or_else(|| "it failed".to_owned())));
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            wrong.push(format!("{name}: {}", text.unwrap_or_else(|| "it failed".to_owned())));
         }
     }
-    assert!(wrong.is_empty(), "{} calls:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(wrong.is_empty(), "{} went wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// A row of the table: this fault, at the first of every call.
 async fn row(fault: Fault) {
     let server = Arc::new(TestServer::start().await);
     let calls = Arc::new(Calls::learned(&server).await);
-    with_each(calls.all(), |call| cell(Arc::clone(&server), Arc::clone(&calls), call, fault)).await;
+    with_each(calls.all().cloned(), |call| cell(Arc::clone(&server), Arc::clone(&calls), call, fault)).await;
 }
 
 async fn cell(server: Arc<TestServer>, calls: Arc<Calls>, call: String, fault: Fault) {
@@ -112,7 +117,7 @@ async fn cell(server: Arc<TestServer>, calls: Arc<Calls>, call: String, fault: F
     let api = Api::new(server.url(), &project.key);
     let proxy = Proxy::to(server.url());
     proxy.break_first(&call, fault);
-    let mut recording = Recording::through(&proxy, &project.key);
+    let mut recording = Recording::of_project(&proxy, &project);
     if calls.is_beside(&call) {
         proxy.broken(1).await;
     }
@@ -145,21 +150,21 @@ macro_rules! rows {
     };
 }
 
-const BROKEN: &str = "HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Type: application/json\r\n\
+pub const BROKEN: &str = "HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Type: application/json\r\n\
                       Content-Length: 36\r\n\r\n{\"ok\":false,\"error\":\"It went wrong.\"}";
-const BAD_GATEWAY: &str = "HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Type: text/html\r\n\
+pub const BAD_GATEWAY: &str = "HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Type: text/html\r\n\
                            Content-Length: 26\r\n\r\n<h1>502 Bad Gateway</h1>\r\n";
-const AWAY: &str = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-const BUSY: &str =
+pub const AWAY: &str = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+pub const BUSY: &str =
     "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
-const TOO_MANY: &str =
+pub const TOO_MANY: &str =
     "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
-const FULL: &str = "HTTP/1.1 507 Insufficient Storage\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-const PORTAL: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/html\r\n\
+pub const FULL: &str = "HTTP/1.1 507 Insufficient Storage\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+pub const PORTAL: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/html\r\n\
                       Content-Length: 29\r\n\r\n<h1>Welcome to the WLAN</h1>\r\n";
-const HALF_JSON: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\n\
+pub const HALF_JSON: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\n\
                          Content-Length: 17\r\n\r\n{\"ok\":true,\"run\":";
-const GARBAGE: &str = "\u{0}\u{1}SSH-2.0-OpenSSH_9.9\r\n\r\n";
+pub const GARBAGE: &str = "\u{0}\u{1}SSH-2.0-OpenSSH_9.9\r\n\r\n";
 
 rows! {
     a_server_that_goes_away_at_any_call_loses_nothing: Fault::Refuse,

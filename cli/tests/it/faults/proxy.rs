@@ -1,9 +1,8 @@
-//! A proxy that breaks what passes through it: one named call, in one way, or each call once.
+//! A proxy that breaks what passes through it, by a plan.
 //!
 //! It reads a whole request, does to it what the plan says, and closes the connection after it: so every request comes
 //! on a connection of its own, and what is done to one touches no other.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -13,75 +12,17 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 
 use super::message::{self, Request};
+use super::plan::Plan;
+pub use super::plan::{Fault, Nth};
 
 /// How long [`Fault::Silence`] lasts: longer than a run is given to tell what it has not told.
 const SILENCE: Duration = Duration::from_secs(2);
 /// How late an answer is with [`Fault::Slow`].
 const LATENCY: Duration = Duration::from_millis(700);
-
-/// What is done to a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Its connection is reset, and each further one refused until the network is healed.
-    Refuse,
-    /// It is read and its connection reset. The server never sees it.
-    Reset,
-    /// The server gets half of it.
-    CutRequest,
-    /// The server answers, and the answer is lost.
-    LoseAnswer,
-    /// The answer breaks off in its first line.
-    CutHead,
-    /// The answer breaks off in its body.
-    CutBody,
-    /// Nothing comes back, and after a while the connection ends.
-    Silence,
-    /// The answer is late.
-    Slow,
-    /// It goes to the server a byte at a time, and so does the answer to the client.
-    Drip,
-    /// The server gets it twice, one after the other.
-    Twice,
-    /// The server gets it twice at the same time.
-    TwiceAtOnce,
-    /// The client sees a connection that breaks; the server gets it when [`Proxy::deliver_late`] says so.
-    Late,
-    /// The server does not see it, and this is the answer.
-    Answer(&'static str),
-    /// It waits until the network is healed, and is lost. The server has not seen it.
-    HoldRequest,
-    /// The server has answered; the answer waits until the network is healed, and is lost.
-    HoldAnswer,
-}
-
-/// What is broken.
-enum Plan {
-    Nothing,
-    First(String, Fault),
-    EachFirst(Fault, BTreeSet<String>),
-}
-
-impl Plan {
-    /// What is done to this call, which is then no first one any more.
-    fn fault(&mut self, call: &str) -> Option<Fault> {
-        match self {
-            Self::First(wanted, fault) if wanted == call => {
-                let fault = *fault;
-                *self = Self::Nothing;
-                Some(fault)
-            }
-            Self::EachFirst(fault, met) => met.insert(call.to_owned()).then_some(*fault),
-            _ => None,
-        }
-    }
-
-    /// The call has not been broken after all.
-    fn forget(&mut self, call: &str) {
-        if let Self::EachFirst(_, met) = self {
-            met.remove(call);
-        }
-    }
-}
+/// How long [`Fault::Outage`] lasts.
+const OUTAGE: Duration = Duration::from_millis(500);
+/// So many bytes come one by one with [`Fault::Drip`]; what follows them in a long message comes at once.
+const DRIPPING: usize = 4096;
 
 /// A way to a server.
 pub struct Proxy {
@@ -90,6 +31,7 @@ pub struct Proxy {
 }
 
 /// The calls that come from a moment on.
+#[derive(Clone)]
 pub struct Watched {
     calls: watch::Receiver<Vec<String>>,
     from: usize,
@@ -104,6 +46,8 @@ struct Inner {
     calls: watch::Sender<Vec<String>>,
     /// Those that something was done to.
     broken: watch::Sender<Vec<String>>,
+    /// Those that nothing was done to, and the server has answered.
+    answered: watch::Sender<Vec<String>>,
     is_open: watch::Sender<bool>,
     /// How often it was healed.
     healed: watch::Sender<u32>,
@@ -117,11 +61,12 @@ impl Proxy {
         let address = port.local_addr().expect("an address").to_string();
         let inner = Arc::new(Inner {
             target: Mutex::new(without_scheme(url)),
-            plan: Mutex::new(Plan::Nothing),
+            plan: Mutex::new(Plan::nothing()),
             late: Mutex::default(),
             refusals: Mutex::default(),
             calls: watch::Sender::default(),
             broken: watch::Sender::default(),
+            answered: watch::Sender::default(),
             is_open: watch::Sender::new(true),
             healed: watch::Sender::default(),
         });
@@ -138,13 +83,22 @@ impl Proxy {
 
     /// Does this to the first call of that name.
     pub fn break_first(&self, call: &str, fault: Fault) {
-        *lock(&self.inner.plan) = Plan::First(call.to_owned(), fault);
+        self.break_some(call, Nth::First, fault);
     }
 
     /// Does this to the first call of every name but these.
     pub fn break_each(&self, fault: Fault, but: &[&str]) {
-        let met = but.iter().map(|call| (*call).to_owned()).collect();
-        *lock(&self.inner.plan) = Plan::EachFirst(fault, met);
+        self.break_every(Nth::First, fault, but);
+    }
+
+    /// Does this to these of the calls of that name, counted from now on.
+    pub fn break_some(&self, call: &str, nth: Nth, fault: Fault) {
+        *lock(&self.inner.plan) = Plan::some(call, nth, fault);
+    }
+
+    /// Does this to these of the calls of every name but some, counted from now on.
+    pub fn break_every(&self, nth: Nth, fault: Fault, but: &[&str]) {
+        *lock(&self.inner.plan) = Plan::each(nth, fault, but);
     }
 
     /// Ends what goes on: connections are let through, and what is held is lost. The plan stays.
@@ -155,7 +109,7 @@ impl Proxy {
 
     /// Breaks nothing more.
     pub fn break_nothing(&self) {
-        *lock(&self.inner.plan) = Plan::Nothing;
+        *lock(&self.inner.plan) = Plan::nothing();
         self.heal();
     }
 
@@ -185,10 +139,21 @@ impl Proxy {
         broken.wait_for(|broken| broken.len() >= count).await.expect("the proxy lives").clone()
     }
 
-    /// Brings the server what is [`Fault::Late`].
+    /// How many calls of this name the server has answered, and nothing was done to.
+    pub fn answered(&self, call: &str) -> usize {
+        count(&self.inner.answered.borrow(), call)
+    }
+
+    /// Waits until there are so many of them.
+    pub async fn has_answered(&self, call: &str, times: usize) {
+        let mut answered = self.inner.answered.subscribe();
+        answered.wait_for(|answered| count(answered, call) >= times).await.expect("the proxy lives");
+    }
+
+    /// Brings the server what is [`Fault::Late`], the last first.
     pub async fn deliver_late(&self) {
         let late = std::mem::take(&mut *lock(&self.inner.late));
-        for request in late {
+        for request in late.into_iter().rev() {
             self.inner.exchange(&request).await.expect("the server answers");
         }
     }
@@ -200,6 +165,10 @@ impl Watched {
         let from = self.from;
         self.calls.wait_for(|calls| enough(&calls[from..])).await.expect("the proxy lives");
     }
+}
+
+fn count(calls: &[String], call: &str) -> usize {
+    calls.iter().filter(|found| *found == call).count()
 }
 
 fn without_scheme(url: &str) -> String {
@@ -246,8 +215,15 @@ async fn pass(inner: Arc<Inner>, mut caller: TcpStream) -> io::Result<()> {
     let mut healed = inner.healed.subscribe();
     healed.mark_unchanged();
     let fault = inner.meet(&request);
+    if fault == Some(Fault::Outage) {
+        tokio::spawn(reopen(Arc::clone(&inner)));
+    }
     let answer = match fault {
-        None => inner.exchange(&request.bytes).await?,
+        None => {
+            let answer = inner.exchange(&request.bytes).await?;
+            inner.answered.send_modify(|answered| answered.push(request.name.clone()));
+            answer
+        }
         Some(fault) => match inner.broken(fault, &request, &mut healed).await? {
             Some(answer) => answer,
             None => return caller.set_zero_linger(),
@@ -260,20 +236,27 @@ async fn pass(inner: Arc<Inner>, mut caller: TcpStream) -> io::Result<()> {
     caller.shutdown().await
 }
 
+/// Ends an outage in its time.
+async fn reopen(inner: Arc<Inner>) {
+    tokio::time::sleep(OUTAGE).await;
+    inner.is_open.send_replace(true);
+}
+
 async fn drip(to: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
     to.set_nodelay(true)?;
-    for byte in bytes {
+    let (first, rest) = bytes.split_at(bytes.len().min(DRIPPING));
+    for byte in first {
         to.write_all(std::slice::from_ref(byte)).await?;
     }
-    Ok(())
+    to.write_all(rest).await
 }
 
 impl Inner {
     /// Writes a call down, and says what is done to it.
     fn meet(&self, request: &Request) -> Option<Fault> {
         let name = &request.name;
-        let fault = lock(&self.plan).fault(name);
-        if fault == Some(Fault::Refuse) {
+        let fault = lock(&self.plan).meet(name);
+        if matches!(fault, Some(Fault::Refuse | Fault::Outage)) {
             self.is_open.send_replace(false);
         }
         self.calls.send_modify(|calls| calls.push(name.clone()));
@@ -292,7 +275,7 @@ impl Inner {
     ) -> io::Result<Option<Vec<u8>>> {
         let bytes = &request.bytes;
         match fault {
-            Fault::Refuse | Fault::Reset => return Ok(None),
+            Fault::Refuse | Fault::Outage | Fault::Reset => return Ok(None),
             Fault::CutRequest => {
                 let mut server = self.connect().await?;
                 server.write_all(&bytes[..bytes.len() / 2]).await?;
@@ -322,6 +305,7 @@ impl Inner {
                 return Ok(None);
             }
             Fault::CutHead => self.exchange(bytes).await.map(|answer| answer[..10].to_vec()),
+            Fault::CutAnswer => self.exchange(bytes).await.map(|answer| answer[..answer.len() / 2].to_vec()),
             Fault::CutBody => self.exchange(bytes).await.map(|answer| answer[..answer.len() - 3].to_vec()),
             Fault::Slow => {
                 let answer = self.exchange(bytes).await;

@@ -1,6 +1,6 @@
 //! `otrace-server` as a process of its own, which can be killed, on data that can be looked at.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
@@ -24,6 +24,10 @@ pub struct Data {
     database_url: Option<String>,
     /// The address that it is known by.
     public_url: String,
+    /// Its certificate and that one's key; nothing: it speaks without.
+    tls: Option<[PathBuf; 2]>,
+    /// What its environment has besides.
+    variables: Vec<(&'static str, OsString)>,
     _home: Option<TempDir>,
 }
 
@@ -46,12 +50,30 @@ impl Data {
     /// In a folder that somebody else makes and removes.
     pub fn within(folder: &Path, public_url: &str) -> Self {
         let folder = folder.join("data");
-        Self { folder, database_url: None, public_url: public_url.to_owned(), _home: None }
+        Self {
+            folder,
+            database_url: None,
+            public_url: public_url.to_owned(),
+            tls: None,
+            variables: Vec::new(),
+            _home: None,
+        }
     }
 
     /// The same with a database of somebody else's.
     pub fn with_database(self, url: &str) -> Self {
         Self { database_url: Some(url.to_owned()), ..self }
+    }
+
+    /// The same over TLS, with this certificate and this key of it.
+    pub fn over_tls(self, certificate: &Path, key: &Path) -> Self {
+        Self { tls: Some([certificate.to_owned(), key.to_owned()]), ..self }
+    }
+
+    /// The same with one more variable.
+    pub fn set(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name, value.into()));
+        self
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -67,6 +89,7 @@ impl Data {
             .env_remove("OTRACE_LISTEN")
             .env_remove("OTRACE_STORAGE_URL")
             .envs(self.database_url.as_ref().map(|url| ("DATABASE_URL", url)))
+            .envs(self.variables.iter().cloned())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -86,15 +109,32 @@ impl Data {
             // Its address is told by its name, so the port has to be known before.
             let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
             let arguments = ["serve", "--listen", &free.to_string(), "--public-url", &self.public_url];
-            let mut child = self.command(&arguments).stderr(Stdio::null()).spawn().expect("started");
+            let mut command = self.command(&arguments);
+            if let Some([certificate, key]) = &self.tls {
+                command.arg("--tls-certificate").arg(certificate).arg("--tls-key").arg(key);
+            }
+            let mut child = command.stderr(Stdio::null()).spawn().expect("started");
             let mut line = String::new();
             let mut stdout = BufReader::new(child.stdout.take().expect("an output"));
             stdout.read_line(&mut line).await.expect("read");
             if line.starts_with("Trace is ready") {
-                return Some(Server { url: format!("http://{free}"), child });
+                let scheme = if self.tls.is_some() { "https" } else { "http" };
+                return Some(Server { url: format!("{scheme}://{free}"), child });
             }
         }
         None
+    }
+
+    /// What its own database answers, a line for each row.
+    pub async fn sql(&self, statement: &str) -> Vec<String> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let script = "source scripts/lib/postgres.bash; \
+                      \"$POSTGRES_BIN/psql\" -q -A -t -v ON_ERROR_STOP=1 -h \"$1\" -U otrace otrace -c \"$2\"";
+        let mut command = Command::new("bash");
+        command.args(["-c", script, "bash"]).arg(self.folder.join("postgres/run")).arg(statement).current_dir(root);
+        let output = command.output().await.expect("bash runs");
+        assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
     }
 
     async fn script(&self, arguments: &[&str], input: &str) -> Value {

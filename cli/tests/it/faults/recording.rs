@@ -10,25 +10,27 @@ use nix::libc::O_NONBLOCK;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, mkfifo};
+use otrace_server::testing::TestProject;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+pub use super::api::Api;
 use super::proxy::Proxy;
 use crate::sync_harness::spooled;
 use crate::workspace::{Answer, Workspace};
 
 /// How long any one step may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What the command prints: no text, and no end of line.
-const STDOUT: &[u8] = b"out \xff\x00 first\nsecond\nno end";
-const STDERR: &[u8] = b"told \xfe\n";
-const ARTIFACT: &[u8] = b"\x00weights\xff";
+pub const STDOUT: &[u8] = b"out \xff\x00 first\nsecond\nno end";
+pub const STDERR: &[u8] = b"told \xfe\n";
+pub const ARTIFACT: &[u8] = b"\x00weights\xff";
 /// The values of the series `loss`, from step 0 on.
-const LOSSES: [&str; 5] = ["0.5", "0.25", "NaN", "0.125", "2.0"];
+pub const LOSSES: [&str; 5] = ["0.5", "0.25", "NaN", "0.125", "2.0"];
 
 /// Waits at `gate` with all of its output behind it. As long as it lives, it holds `alive` open.
 const SCRIPT: &str = r#"exec 3>alive
@@ -42,14 +44,6 @@ printf 'out \377\000 first\nsecond\nno end'
 printf 'told \376\n' >&2
 read go < gate
 exit 3"#;
-
-/// A server over HTTP, asked by a key of one project.
-#[derive(Clone)]
-pub struct Api {
-    http: reqwest::Client,
-    base: String,
-    key: String,
-}
 
 /// A workspace in which the command runs, or has run.
 pub struct Recording {
@@ -87,89 +81,9 @@ pub enum End {
 }
 
 impl Api {
-    pub fn new(base: &str, key: &str) -> Self {
-        // Nothing here is of this machine's settings, and no connection outlives its server.
-        let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("a client");
-        Self { http, base: base.to_owned(), key: key.to_owned() }
-    }
-
-    /// What a path is answered with: the status, when to come again, and the body.
-    pub async fn answer(&self, path: &str) -> (u16, Option<String>, String) {
-        let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.key);
-        let answer = request.send().await.expect("the server answers");
-        let wait = answer.headers().get("retry-after").map(|wait| wait.to_str().expect("text").to_owned());
-        (answer.status().as_u16(), wait, answer.text().await.expect("an answer"))
-    }
-
-    /// What a path is answered with; nothing, if the server does not answer.
-    pub async fn try_get(&self, path: &str) -> Option<(u16, Value)> {
-        self.attempt(self.http.get(format!("{}{path}", self.base))).await
-    }
-
-    /// The same of JSON that is sent.
-    pub async fn try_post(&self, path: &str, body: &Value) -> Option<(u16, Value)> {
-        self.attempt(self.http.post(format!("{}{path}", self.base)).json(body)).await
-    }
-
-    /// Sends bytes; whether they were taken.
-    pub async fn try_send(&self, method: &str, path: &str, body: Vec<u8>) -> bool {
-        let method = method.parse().expect("a method");
-        let request = self.http.request(method, format!("{}{path}", self.base)).body(body);
-        self.attempt(request.header("content-type", "application/json")).await.is_some_and(|(status, _)| status == 200)
-    }
-
-    /// The bytes at a path; nothing, if there are none.
-    pub async fn try_bytes(&self, path: &str) -> Option<Vec<u8>> {
-        let answer = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.key).send().await.ok()?;
-        if answer.status().is_success() { Some(answer.bytes().await.ok()?.to_vec()) } else { None }
-    }
-
-    async fn attempt(&self, request: reqwest::RequestBuilder) -> Option<(u16, Value)> {
-        let answer = request.bearer_auth(&self.key).send().await.ok()?;
-        let status = answer.status().as_u16();
-        Some((status, answer.json().await.unwrap_or_default()))
-    }
-
-    /// What the server has of a stream of the first run: its first megabyte.
-    pub async fn log(&self, stream: &str) -> Vec<u8> {
-        self.get(&format!("/v1/runs/exp001/logs/{stream}?from=0")).await
-    }
-
-    async fn bytes(&self, method: reqwest::Method, path: &str) -> Vec<u8> {
-        let request = self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.key);
-        let answer = request.send().await.expect("the server answers");
-        let status = answer.status();
-        let body = answer.bytes().await.expect("an answer").to_vec();
-        assert!(status.is_success(), "{path}: {status} {}", String::from_utf8_lossy(&body));
-        body
-    }
-
-    async fn get(&self, path: &str) -> Vec<u8> {
-        self.bytes(reqwest::Method::GET, path).await
-    }
-
-    async fn json(&self, path: &str) -> Value {
-        serde_json::from_slice(&self.get(path).await).expect("JSON")
-    }
-
-    /// The project's runs.
-    pub async fn runs(&self) -> Vec<Value> {
-        self.json("/v1/runs").await["runs"].as_array().expect("a list").clone()
-    }
-
-    async fn artifact(&self, id: &str) -> Vec<u8> {
-        let path = format!("/v1/artifacts/{id}/ticket");
-        let ticket: Value = serde_json::from_slice(&self.bytes(reqwest::Method::POST, &path).await).expect("JSON");
-        let url = ticket["url"].as_str().expect("an address");
-        self.get(&url[url.find("/download/").expect("a path")..]).await
-    }
-
     /// The one run of the project is there in whole, each byte once, and ended.
     pub async fn has_all(&self, end: End) {
-        let runs = self.runs().await;
-        let names: Vec<_> = runs.iter().map(|run| (&run["experiment_id"], &run["status"])).collect();
-        assert_eq!(runs.len(), 1, "one run, and no other: {names:?}");
-        let run = self.json("/v1/runs/exp001").await["run"].clone();
+        let run = self.only_run().await;
         let ended = (&run["status"], &run["exit_code"]);
         let is_unknown = end == End::KnownOrNot && ended == (&json!("capture_failed"), &Value::Null);
         assert!(is_unknown || ended == (&json!("failed"), &json!(3)), "how it ended: {ended:?}");
@@ -181,14 +95,8 @@ impl Api {
         assert_eq!(artifacts.len(), 1, "{artifacts:?}");
         let artifact = self.artifact(artifacts[0]["id"].as_str().expect("an id")).await;
         assert_eq!(show(&artifact), show(ARTIFACT), "the artifact");
-        let csv = self.get("/v1/runs/exp001/series/loss?format=csv").await;
-        let csv = String::from_utf8(csv).expect("text");
-        let points = csv.lines().skip(1).map(|line| {
-            let cells: Vec<_> = line.split(',').collect();
-            (cells[0].to_owned(), cells[2].to_owned())
-        });
         let expected = LOSSES.iter().enumerate().map(|(step, loss)| (step.to_string(), (*loss).to_owned()));
-        assert_eq!(points.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "the series");
+        assert_eq!(self.points("loss").await, expected.collect::<Vec<_>>(), "the series");
     }
 
     /// The command was not started: if the server has the run, it does not wait for its end.
@@ -206,7 +114,7 @@ pub fn printed() -> Vec<u8> {
 }
 
 /// Bytes, to be read by people.
-fn show(bytes: &[u8]) -> String {
+pub fn show(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
 
@@ -242,6 +150,12 @@ impl Recording {
     pub fn through(proxy: &Proxy, key: &str) -> Self {
         let workspace = Workspace::new().set("TRACE_API_URL", proxy.url()).set("TRACE_API_KEY", key);
         Self::start(workspace, &[])
+    }
+
+    /// The same, where it is said which project is meant.
+    pub fn of_project(proxy: &Proxy, project: &TestProject) -> Self {
+        let workspace = Workspace::new().set("TRACE_API_URL", proxy.url()).set("TRACE_API_KEY", &project.key);
+        Self::start(workspace.set("TRACE_PROJECT_ID", &project.id.to_string()), &[])
     }
 
     /// Waits until everything that the command prints has come through.
@@ -332,6 +246,7 @@ pub fn was_started(output: &Ended) -> bool {
     true
 }
 
-fn count(bytes: &[u8], wanted: &[u8]) -> usize {
+/// How often bytes stand in others.
+pub fn count(bytes: &[u8], wanted: &[u8]) -> usize {
     bytes.windows(wanted.len()).filter(|window| *window == wanted).count()
 }

@@ -21,16 +21,17 @@ pub const NOBODY: &str = "http://127.0.0.1:1";
 const SYNCS: usize = 20;
 
 /// A server behind a proxy, which can be killed and comes back.
-struct Mortal {
-    data: Data,
-    server: Server,
-    proxy: Proxy,
+pub struct Mortal {
+    pub data: Data,
+    pub server: Server,
+    pub proxy: Proxy,
     key: String,
-    kills: usize,
+    /// How many calls were broken when it was last killed.
+    pub kills: usize,
 }
 
 impl Mortal {
-    async fn born() -> Self {
+    pub async fn born() -> Self {
         let proxy = Proxy::to(NOBODY);
         let data = Data::new(proxy.url());
         let server = data.serve().await;
