@@ -22,15 +22,15 @@ FROM sources AS build-server
 ARG TARGETPLATFORM=native
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,id=otrace-target-$TARGETPLATFORM,sharing=locked \
-    cargo build --release --locked -p otrace-server --features otlp \
-    && install -D target/release/otrace-server /out/otrace-server
+    cargo build --profile dist --locked -p otrace-server --features otlp \
+    && install -D target/dist/otrace-server /out/otrace-server
 
 FROM sources AS build-cli
 ARG TARGETPLATFORM=native
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,id=otrace-target-$TARGETPLATFORM,sharing=locked \
-    cargo build --release --locked -p otrace-cli \
-    && install -D target/release/otrace /out/otrace
+    cargo build --profile dist --locked -p otrace-cli \
+    && install -D target/dist/otrace /out/otrace
 
 # --- The command line: runs and the workspace are mounted at /workspace ---
 

@@ -28,8 +28,9 @@ BUILD_WITHIN = 3600
 
 
 def build() -> None:
-    """The release binaries and the yardstick."""
-    argv = ["cargo", "build", "--release", "--locked", "-p", "otrace-server", "-p", "otrace-cli", "-p", "otrace-bench"]
+    """The programs as they are given to others, and the yardstick."""
+    argv = ["cargo", "build", "--profile", "dist", "--locked"]
+    argv += ["-p", "otrace-server", "-p", "otrace-cli", "-p", "otrace-bench"]
     say(" ".join(argv))
     environment = {**os.environ, "SQLX_OFFLINE": "true"}
     process = subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=sys.stderr, start_new_session=True)
@@ -73,7 +74,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--no-build", action="store_true", help="measure the binaries as they are")
     target = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
     parser.add_argument(
-        "--bin-dir", type=pathlib.Path, metavar="FOLDER", default=target / "release", help="where the binaries are"
+        "--bin-dir", type=pathlib.Path, metavar="FOLDER", default=target / "dist", help="where the binaries are"
     )
     return parser.parse_args()
 

@@ -20,7 +20,7 @@ def about_machine() -> list[tuple[str, str]]:
         ("disk", f"{filesystem_of('/var/tmp')}, where all data lies"),
         ("system", f"{platform.system()} {platform.release()}"),
         ("load before", f"{os.getloadavg()[0]:.1f}"),
-        ("Trace", f"commit {commit()}, release build"),
+        ("Trace", f"commit {commit()}, built with the profile dist"),
         ("PostgreSQL", f"{postgres_version()}, for Trace and MLflow alike"),
         ("MLflow", f"{MLFLOW_VERSION}, Python {platform.python_version()}"),
         ("published client", published_client()),

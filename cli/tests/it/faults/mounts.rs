@@ -118,6 +118,12 @@ impl Disk {
         mount
     }
 
+    /// Puts on disk what was written so far.
+    pub fn sync(&self) {
+        let synced = Command::new("sync").arg("-f").arg(&self.mount.at).status();
+        assert!(synced.expect("sync runs").success());
+    }
+
     /// Writes one file that is on disk when this returns, and one that need not be.
     pub fn write_both(&self) {
         let unsynced = self.mount.at.join("unsynced");

@@ -19,7 +19,7 @@ TITLE = "Starting"
 HOW = (
     "From the start of the process until `/health/ready` answers 200, asked again every millisecond: on an empty data "
     "directory, where `initdb` and the migrations come first, and on one that is there. The binaries are as the "
-    "release profile makes them, with pages, style, scripts and documentation inside."
+    "profile dist makes them, with pages, style, scripts and documentation inside."
 )
 
 
@@ -54,6 +54,6 @@ def warm_starts(bench: Bench) -> Iterator[Figure]:
 
 
 def binary_sizes(bench: Bench) -> Iterator[Figure]:
-    """On disk, stripped as the release profile does it."""
+    """On disk, stripped as the profile dist does it."""
     for binary, goal in ((bench.server, SERVER_BINARY_MB), (bench.client, None)):
         yield figure(f"{binary.name}, release binary", [binary.stat().st_size / 1e6], "MB", at_most=goal)

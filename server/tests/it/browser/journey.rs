@@ -128,7 +128,7 @@ async fn read_tabs(browser: &Browser) {
     browser
         .shows(&[
             "9f3c2e1ab04d77c1e5f8a2b6d9034c17e8fb5521",
-            "The working tree was not clean",
+            "Can be rebuilt partly",
             "kws/losses.py",
             "smoothing=0.1",
             "ce_kd",

@@ -228,6 +228,8 @@ async fn the_control_a_server_whose_syncs_do_nothing_loses_contents_in_a_power_c
         data.set("DISK_LIES", "1")
     };
     let mut server = OnDisk::start(lying).await;
+    // Without the keys that it made when it started it would not start again.
+    server.disk.sync();
     let mut acknowledged = Vec::new();
     let wrong = server.cut(ACKNOWLEDGED, &mut acknowledged).await;
     // The database syncs: the runs are there, and what they are made of is not.

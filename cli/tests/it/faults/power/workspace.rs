@@ -117,7 +117,6 @@ async fn a_power_cut_at_any_moment_leaves_the_beginning_of_what_was_printed_and_
         return;
     }
     let mut lots = Lots::new();
-    let server = TestServer::start().await;
     let workspace = Workspace::new();
     let mut disk = Disk::new(64, &workspace.root());
     let last = CUTS * LINES;
@@ -129,6 +128,8 @@ async fn a_power_cut_at_any_moment_leaves_the_beginning_of_what_was_printed_and_
             recording.release();
             recording.prints(format!("number {number}\n").as_bytes()).await;
         }
+        // The same run is sent after each cut: to a server of its own, which has not seen it.
+        let server = TestServer::start().await;
         let project = server.project("cut").await;
         let (workspace, _copy) = after_the_cut(&mut disk, &server, &project.key);
         let answer = workspace.otrace(&["sync"]).await;
