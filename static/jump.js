@@ -1,5 +1,6 @@
 // Goes to places without a mouse: Ctrl K or ⌘ K finds a run or a project, `g` and a letter go to a page, `?` lists the
-// keys. Single keys are off while a field has the focus. Without it, the button in the bar leads to the page of search.
+// keys. Single keys are off while a field has the focus, and for who switched them off in their account. Without it,
+// the button in the bar leads to the page of search.
 
 const SOON_MS = 120;
 const GO_MS = 1500;
@@ -13,9 +14,13 @@ const KEYS = [
   ['p', 'The run that this one goes on from, in the tree'],
   ['x', 'Choose the run'],
   ['c', 'Compare what is chosen'],
+  ['Enter', 'Open the run'],
+  ['Esc', 'Let go of what is chosen, leave the field'],
   ['[ ]', 'Newer, older run'],
   ['1 to 9', 'Tabs of a run'],
   ['y', 'Copy the id of the run'],
+  ['n N', 'Next, previous match in the log'],
+  ['f End', 'The last line of the log, and follow it'],
   ['?', 'These keys'],
 ];
 const button = document.querySelector('[data-jump]');
@@ -36,7 +41,7 @@ function pressed(event) {
     event.preventDefault();
     return open();
   }
-  if (event.ctrlKey || event.metaKey) return;
+  if (event.ctrlKey || event.metaKey || document.documentElement.dataset.keys === 'off') return;
   if (target.closest('input, textarea, select, [contenteditable], dialog, :popover-open')) return;
   const isSecond = event.timeStamp - begunAt < GO_MS;
   begunAt = -Infinity;

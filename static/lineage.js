@@ -9,6 +9,7 @@ document.addEventListener('keydown', (event) => {
   const { key, target } = event;
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   if (key === 'Escape' && target === filter) return filter.blur();
+  if (document.documentElement.dataset.keys === 'off') return;
   if (target.closest('input, textarea, select, [contenteditable], dialog, [popover]')) return;
   const act = { '/': () => filter?.focus(), j: () => go(here + 1), k: () => go(here - 1), p: () => go(parent()), Enter: open, Escape: leave }[key];
   // What has the focus is pressed by Enter itself.

@@ -38,6 +38,8 @@ function heard(changed) {
   if (kind === 'connect' && changed.created) location.assign(changed.href);
   if (kind === 'list' && changed.created && !isShown) announce(changed.experiment_id);
   if (kind === 'list' && isShown && !changed.output) soon('tr[id]', replaceRow);
+  // Curves need not follow every point.
+  if (kind === 'list' && isShown && changed.output && document.querySelector('[data-curves]')) soon('tr[id]', replaceRow, LATER_MS);
   if (kind !== 'run' || changed.experiment_id !== run) return;
   const isLog = location.pathname.endsWith('/logs');
   const hasLog = document.querySelector('[data-keep]');

@@ -2,6 +2,7 @@
 // scrolls to them, and what is far from the reader goes. What is printed comes to the end, which is followed for as
 // long as the reader is there. All lines are asked for by their place in the log (`…/logs/lines`), and set as text
 // with the server's classes for its colours, never as markup. Texts are looked for by the server (`…/logs/find`).
+// Where both streams are read as one, each line has its time, in the reader's zone, and those of stderr say so.
 //
 // Keys: `/` find, `n` and `N` next and previous match, `f` follow, `End` the last line.
 
@@ -9,6 +10,9 @@ const ROWS_MAX = 8000;
 const PAUSE_MS = 500;
 const NEAR_PX = 24;
 const AHEAD_PX = 400;
+
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const exact = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
 
 let log, isFollowing = false, isAsking = false, isMoreWanted = false, isMoving = false, unseen = 0, lastTop = 0;
 let looking = 0, match;
@@ -33,6 +37,7 @@ function begin() {
   if (found !== log) {
     log = found;
     log?.addEventListener('scroll', noticePlace, { passive: true });
+    log?.querySelectorAll('time').forEach((time) => tell(time, new Date(time.dateTime)));
     if (log && 'shownAt' in log.dataset) mark(rowAt(Number(log.dataset.shownAt)));
     else if (log && isFirst && location.hash) goToHash();
     else if (log && (isFirst ? 'next' in log.dataset : isFollowing)) goToEnd();
@@ -56,6 +61,7 @@ function pressed(event) {
 
 function typed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !log) return;
+  if (document.documentElement.dataset.keys === 'off') return;
   if (event.target.closest('input, textarea, select, [contenteditable]')) return;
   const act = {
     '/': () => document.getElementById('find')?.focus(), n: () => find(1), N: () => find(-1), f: goToEnd, End: goToEnd,
@@ -204,9 +210,28 @@ function rows(part) {
     link.textContent = '·';
     const content = document.createElement('span');
     if (styles) content.append(...pieces(text, styles)); else content.textContent = text;
-    line.append(link, content);
+    line.append(link, ...cameOf(part.came?.[index]), content);
     return line;
   });
+}
+
+// When a line came, and on which of two streams.
+function cameOf(came) {
+  if (!came) return [];
+  const [isStderr, millis] = came;
+  const time = document.createElement('time');
+  const date = new Date(millis);
+  time.dateTime = date.toISOString();
+  tell(time, date);
+  const stream = document.createElement('small');
+  stream.textContent = isStderr ? 'stderr' : '';
+  return [time, stream];
+}
+
+function tell(time, date) {
+  if (Number.isNaN(date.getTime())) return;
+  time.textContent = clock.format(date);
+  time.title = exact.format(date);
 }
 
 function pieces(text, styles) {

@@ -3,6 +3,7 @@
 
 document.addEventListener('keydown', (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (document.documentElement.dataset.keys === 'off') return;
   if (event.target.closest('input, textarea, select, [contenteditable], dialog, [popover]')) return;
   const target = goal(event.key);
   if (!target) return;

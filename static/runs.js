@@ -32,6 +32,7 @@ function pressed(event) {
   const { key, target } = event;
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   if (key === 'Escape' && target === query) return query.blur();
+  if (document.documentElement.dataset.keys === 'off') return;
   if (target.matches('input:not([type=checkbox]), textarea, select, [contenteditable]')) return;
   const act = { '/': () => query?.focus(), j: () => move(1), k: () => move(-1), x: choose, c: compare, Enter: open, Escape: leave }[key];
   // What has the focus is pressed by Enter itself.

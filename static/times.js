@@ -1,9 +1,12 @@
-// Times in the reader's zone: `<time datetime data-relative>` ("3 min ago", the exact time as its
-// title), `data-exact` (day and minute) and `data-clock` (the hour alone). The server says the same
-// in UTC, for who reads without script. `web/format.rs` has the same words.
+// Times in the reader's zone: `<time datetime data-relative>` ("3 min ago"), `data-exact` (day and
+// minute) and `data-clock` (the hour alone), each with the exact time and its zone as its title. The
+// server says the same in UTC, for who reads without script. `web/format.rs` has the same words.
 
 const exact = new Intl.DateTimeFormat('en-GB', {
   day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit',
+});
+const whole = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short',
 });
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
@@ -28,12 +31,12 @@ function show() {
     if (Number.isNaN(date.getTime())) continue;
     if ('relative' in time.dataset) {
       time.textContent = relative(date);
-      time.title = exact.format(date);
     } else if ('exact' in time.dataset) {
       time.textContent = exact.format(date);
     } else if ('clock' in time.dataset) {
       time.textContent = clock.format(date);
-    }
+    } else continue;
+    time.title = whole.format(date);
   }
 }
 

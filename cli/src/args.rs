@@ -117,7 +117,7 @@ pub enum Command {
     Man(ManArgs),
 }
 
-/// Which server to speak to, and with which key.
+/// Which server to speak to, with which key, for which project.
 #[derive(Clone, Debug, Default, Args)]
 pub struct CredentialArgs {
     /// The project's API key, trc_…, or `-` to read it from standard input [default:
@@ -128,6 +128,16 @@ pub struct CredentialArgs {
     /// The server's address [default: `TRACE_API_URL`, .env, the saved login, then `http://localhost:8000`]
     #[arg(long, value_name = "URL")]
     pub api_url: Option<String>,
+
+    /// The id of the project that this is meant for; a key of another one is refused [default: `TRACE_PROJECT_ID`,
+    /// then .env]
+    #[arg(long, value_name = "ID")]
+    pub project_id: Option<String>,
+
+    /// The name of the project that this is meant for; a key of another one is refused [default:
+    /// `TRACE_PROJECT_NAME`, then .env]
+    #[arg(long, value_name = "NAME")]
+    pub project_name: Option<String>,
 }
 
 /// `otrace init`.
@@ -328,6 +338,17 @@ mod tests {
     #[test]
     fn the_grammar_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn agents_are_told_of_every_command_but_those_for_people() {
+        let guide = include_str!("agents.md");
+        let for_people = ["completions", "login", "logout"];
+        for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+            let name = command.get_name();
+            let is_told = guide.contains(&format!("otrace {name}"));
+            assert_eq!(is_told, !for_people.contains(&name), "{name}");
+        }
     }
 
     #[test]

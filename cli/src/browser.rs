@@ -45,6 +45,11 @@ pub fn is_page_of(page: &str, server: &str) -> bool {
     page.origin() == server.origin() || (is_here && door(&page) == door(&server))
 }
 
+/// Whether a project's name can stand in an address. A server could lead elsewhere by any other.
+pub fn is_slug(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
 fn web_page(text: &str) -> Option<Url> {
     let is_plain = |url: &Url| url.username().is_empty() && url.password().is_none();
     // A parser forgives line breaks, which would not look like the address that they are in.
@@ -111,5 +116,13 @@ mod tests {
         assert!(!is_page_of("http://localhost:8001/device", "http://127.0.0.1:8000"));
         assert!(is_web_page("https://elsewhere.example/") && !is_web_page("file:///etc/passwd"));
         assert!(!open("file:///etc/passwd"));
+    }
+
+    #[test]
+    fn a_projects_name_leads_nowhere_else() {
+        assert!(is_slug("wake-word_2"));
+        for name in ["", ".", "..", "a/b", "a?b", "a%2fb", "ä"] {
+            assert!(!is_slug(name), "{name}");
+        }
     }
 }

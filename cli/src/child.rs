@@ -185,7 +185,7 @@ fn open(launch: &Launch<'_>, log_path: &Path, through: &(impl AsFd + IsTerminal)
         // Straight to the descriptor: Rust's own `Stdout` would wait for lines.
         through: File::from(through.as_fd().try_clone_to_owned()?),
         log_path: log_path.to_path_buf(),
-        log: StoredLog::create(log_path, launch.masker.clone())?,
+        log: StoredLog::create(log_path, launch.masker.clone())?.with_times(),
         done,
     };
     Ok(Opened { end, size, stream, passed })
@@ -267,7 +267,7 @@ fn as_logged(path: PathBuf) -> Passed {
         printer::warning(Error::file("read", &path, &error));
         Measure::default().of_file(path)
     });
-    Passed { log, in_mid_line: false, cut_short: None }
+    Passed { log, in_mid_line: false, gaps: Vec::new() }
 }
 
 fn exit_code(status: ExitStatus) -> i32 {

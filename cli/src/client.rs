@@ -155,6 +155,12 @@ impl Client {
         Self { patience: Patience::of(patience), ..self.clone() }
     }
 
+    /// The same for one request that only reads: with a little patience, where it has not been given any.
+    fn reading(&self) -> Self {
+        let patience = if self.patience.is_given() { self.patience.clone() } else { Patience::of_a_reader() };
+        Self { patience, ..self.clone() }
+    }
+
     /// The token of the run that it tells about, to be kept with the run.
     pub fn run_token(&self) -> Option<String> {
         let authorization = self.run_token.as_ref()?.authorization.to_str().ok()?;
@@ -206,32 +212,33 @@ impl Client {
         let mut backoff = Backoff::new(&self.patience);
         loop {
             let read = self.read(self.answer(&request, None, None).await?).await;
-            // Nobody knows what an answer that broke off would have said: it is asked for again.
-            let is_cut_off = matches!(&read, Err(error) if error.is_cut_off());
-            let Some(wait) = is_cut_off.then(|| backoff.next_wait()).flatten() else { return read };
+            let Some(wait) = backoff.after_a_cut(&read) else { return read };
             tokio::time::sleep(wait).await;
         }
     }
 
     /// Sends what belongs to the run, with its token. A token that the server takes no more, such as
     /// after a change of its secrets, gives way to the key.
-    async fn told(&self, request: RequestBuilder, content: Option<&Streamed>) -> Result<Response> {
-        let request = self.built(request)?;
+    async fn told(&self, request: &Request, content: Option<&Streamed>) -> Result<Response> {
         let token = self.run_token.as_deref().filter(|token| !token.is_refused.load(Ordering::Relaxed));
-        let mut response = self.answer(&request, token.map(|token| &token.authorization), content).await?;
+        let mut response = self.answer(request, token.map(|token| &token.authorization), content).await?;
         if let Some(token) = token
             && response.status() == StatusCode::UNAUTHORIZED
         {
             token.is_refused.store(true, Ordering::Relaxed);
-            response = self.answer(&request, None, content).await?;
+            response = self.answer(request, None, content).await?;
         }
         Ok(response)
     }
 
     async fn tell_run(&self, request: RequestBuilder, content: Option<&Streamed>) -> Result<()> {
-        let response = self.told(request, content).await?;
-        let _: IgnoredAny = self.read(response).await?;
-        Ok(())
+        let request = self.built(request)?;
+        let mut backoff = Backoff::new(&self.patience);
+        loop {
+            let read: Result<IgnoredAny> = self.read(self.told(&request, content).await?).await;
+            let Some(wait) = backoff.after_a_cut(&read) else { return read.map(drop) };
+            tokio::time::sleep(wait).await;
+        }
     }
 
     fn built(&self, request: RequestBuilder) -> Result<Request> {
@@ -263,7 +270,7 @@ impl Client {
             if let Ok(response) = &outcome {
                 self.check_version(response.headers())?;
             }
-            if backoff::is_passing(&outcome)
+            if self.patience.is_for(&outcome)
                 && let Some(wait) = backoff.next_wait()
             {
                 drop(outcome);
@@ -279,7 +286,7 @@ impl Client {
             }
             waits += 1;
             drop(response);
-            if !self.is_quiet {
+            if !self.is_quiet && wait > retry_after::SHORT {
                 let seconds = wait.as_secs();
                 printer::warning(format_args!("{} asks to wait {seconds} s; trying again then", self.base));
             }

@@ -10,6 +10,12 @@ pub fn now() -> String {
     OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default()
 }
 
+/// Now, in microseconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "this is the clock that others ask")]
+pub fn unix_micros() -> i64 {
+    i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1000).unwrap_or_default()
+}
+
 /// Now, in seconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "this is the clock that others ask")]
 #[expect(clippy::cast_precision_loss, reason = "it tells microseconds, and nobody asks for less")]

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use crate::small_files;
+
 /// The `TRACE_*` settings of this file; none if it is not there.
 pub fn read(path: &Path) -> HashMap<String, String> {
-    std::fs::read(path).map_or_else(|_| HashMap::new(), |bytes| parse(&String::from_utf8_lossy(&bytes)))
+    small_files::read(path).map_or_else(|_| HashMap::new(), |bytes| parse(&String::from_utf8_lossy(&bytes)))
 }
 
 fn parse(text: &str) -> HashMap<String, String> {

@@ -10,6 +10,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// How a shell tells of a program that Ctrl-C ended: 128, and the number of the signal.
 const INTERRUPTED: u8 = 130;
+/// As where the command line is not understood: it has to say what nobody can be asked.
+const UNASKED: u8 = 2;
 /// Everything else that went wrong.
 const FAILED: u8 = 1;
 
@@ -64,6 +66,12 @@ impl Error {
     /// Adds a sentence that says what to do.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Marks a question that nobody is there to answer.
+    pub fn unasked(mut self) -> Self {
+        self.exit_code = UNASKED;
         self
     }
 

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, PipeReader, Read as _, Write as _};
 use std::os::fd::{AsFd, AsRawFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,10 +19,11 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::oneshot;
 
-use crate::capture::stored::{self, Measure, StoredFile};
+use crate::capture::stored::StoredFile;
 use crate::child::heir::Heir;
 use crate::error::Error;
-use crate::stored_log::StoredLog;
+use crate::stored_log::gap::Gap;
+use crate::stored_log::{Finished, StoredLog};
 use crate::{printer, signals};
 
 /// At most so much is read at a time. It is also the most that a pipe or a terminal holds.
@@ -59,8 +60,8 @@ pub struct Passed {
     pub log: StoredFile,
     /// Whether it stopped in the middle of a line.
     pub in_mid_line: bool,
-    /// Why the log is not all of it, if it is not.
-    pub cut_short: Option<String>,
+    /// What the log lacks of it.
+    pub gaps: Vec<Gap>,
 }
 
 /// Streams that are listened to.
@@ -88,6 +89,8 @@ struct Passing {
     /// Who holds it too, and by which number.
     heir: Arc<Heir>,
     number: u8,
+    /// What the heir knows of the log: whether there is no room for what comes.
+    has_gap: bool,
     through: File,
     log: Log,
     done: oneshot::Sender<Passed>,
@@ -96,18 +99,16 @@ struct Passing {
     left: usize,
 }
 
-/// The log of a stream, for as long as the disk takes it.
+/// The log of a stream, as far as the disk takes it.
 struct Log {
     path: PathBuf,
-    stored: Option<StoredLog>,
+    stored: StoredLog,
     /// When there was output. Nothing once it has been told that there is none.
     written: Option<Instant>,
-    /// Why the disk does not take it any more.
-    cut_short: Option<String>,
 }
 
-/// Starts to pass the streams through, each with who holds it too, and by which number. `ended` comes to its end when the command has ended, `enough` when there
-/// has been enough of what follows.
+/// Starts to pass the streams through, each with who holds it too, and by which number. `ended` comes to its end when
+/// the command has ended, `enough` when there has been enough of what follows.
 pub fn start(streams: Vec<(Stream, Arc<Heir>, u8)>, [ended, enough]: [&PipeReader; 2]) -> io::Result<()> {
     let poll = Poll::new()?;
     let ends = [ended.try_clone()?, enough.try_clone()?];
@@ -147,7 +148,7 @@ impl Tee {
             }
             for stream in self.streams.iter_mut().flatten() {
                 if stream.log.pause_in() == Some(Duration::ZERO) {
-                    stream.log.pause();
+                    stream.pause();
                 }
             }
         }
@@ -201,8 +202,8 @@ impl Tee {
 impl Passing {
     fn new(stream: Stream, heir: Arc<Heir>, number: u8) -> Self {
         let Stream { source, through, log_path, log, done } = stream;
-        let log = Log { path: log_path, stored: Some(log), written: None, cut_short: None };
-        Self { source, heir, number, through, log, done, last: b'\n', left: BUFFER }
+        let log = Log { path: log_path, stored: log, written: None };
+        Self { source, heir, number, has_gap: false, through, log, done, last: b'\n', left: BUFFER }
     }
 
     /// Passes on what there is; false when no more will come.
@@ -218,57 +219,62 @@ impl Passing {
         self.last = bytes[bytes.len() - 1];
         // First, so that whatever somebody has seen is kept, should we be killed now.
         self.log.write(bytes);
+        self.tell_heir();
         let passed = pass_on(&mut self.through, bytes);
         // When our reader has gone, closing the stream tells the command, as it would without us.
         passed.is_ok()
     }
 
+    fn pause(&mut self) {
+        self.log.pause();
+        self.tell_heir();
+    }
+
+    /// Whoever goes on with the log should we be killed has to know that the next piece belongs behind a gap.
+    fn tell_heir(&mut self) {
+        if self.log.stored.has_gap() != self.has_gap {
+            self.has_gap = !self.has_gap;
+            self.heir.note_gap(self.number, self.has_gap);
+        }
+    }
+
     fn finish(self) {
         drop(self.source);
         self.heir.let_go_of(self.number);
-        let (log, cut_short) = self.log.finish();
+        let (log, gaps) = self.log.finish();
         // Nobody is left to be told if the run was given up meanwhile.
-        let _ = self.done.send(Passed { log, in_mid_line: self.last != b'\n', cut_short });
+        let _ = self.done.send(Passed { log, in_mid_line: self.last != b'\n', gaps });
     }
 }
 
 impl Log {
     fn write(&mut self, bytes: &[u8]) {
         self.written = Some(Instant::now());
-        let written = self.stored.as_mut().map_or(Ok(()), |stored| stored.write(bytes));
-        self.note(written);
+        tell(&self.path, self.stored.write(bytes));
     }
 
     /// How long until it is to be told that there is no output, if it is.
     fn pause_in(&self) -> Option<Duration> {
-        let written = self.written.filter(|_| self.stored.as_ref().is_some_and(StoredLog::is_holding))?;
+        let written = self.written.filter(|_| self.stored.is_holding())?;
         Some(PAUSE.saturating_sub(written.elapsed()))
     }
 
     fn pause(&mut self) {
         self.written = None;
-        let written = self.stored.as_mut().map_or(Ok(()), StoredLog::pause);
-        self.note(written);
+        tell(&self.path, self.stored.pause());
     }
 
-    fn finish(mut self) -> (StoredFile, Option<String>) {
-        match self.stored.take().map(StoredLog::finish) {
-            Some(Ok(file)) => return (file, None),
-            Some(Err(error)) => self.note(Err(error)),
-            None => {}
-        }
-        let Self { path, cut_short, .. } = self;
-        let log = stored::measure(path.clone()).unwrap_or_else(|_| Measure::default().of_file(path));
-        (log, cut_short)
+    fn finish(self) -> (StoredFile, Vec<Gap>) {
+        let Finished { file, gaps, outcome } = self.stored.finish();
+        tell(&self.path, outcome);
+        (file, gaps)
     }
+}
 
-    /// A full disk must not stop the command, which may not write to it at all.
-    fn note(&mut self, written: io::Result<()>) {
-        if let Err(error) = written {
-            printer::warning(Error::file("write", &self.path, &error));
-            self.stored = None;
-            self.cut_short = Some(error.to_string());
-        }
+/// A full disk must not stop the command, which may not write to it at all.
+fn tell(path: &Path, written: io::Result<()>) {
+    if let Err(error) = written {
+        printer::warning(Error::file("write", path, &error));
     }
 }
 

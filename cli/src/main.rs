@@ -33,6 +33,7 @@ mod secrets;
 mod series;
 mod settings;
 mod signals;
+mod small_files;
 mod spool;
 mod stored_log;
 mod system_metrics;

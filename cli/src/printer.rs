@@ -22,6 +22,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anstyle::{AnsiColor, Style};
 pub use otrace_history::human::{self, bytes};
+use otrace_history::text;
+pub use otrace_history::text::steers;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -76,9 +78,9 @@ pub fn painted(pieces: &[(Style, &str)]) {
 /// Prints a value as JSON, on one line. What would steer a terminal is written as escapes, so that the data
 /// stay what they are.
 pub fn json(value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string(value)
+    let json = serde_json::to_string(value)
         .map_err(|error| Error::new(format!("could not write the answer as JSON: {error}")))?;
-    put(&escaped(&text));
+    put(&text::json(json));
     Ok(())
 }
 
@@ -143,36 +145,14 @@ fn say(text: &str) {
 
 /// Prints text that is laid out already, such as `--help`.
 pub fn page(text: impl Display) {
-    let _ = write!(anstream::stdout(), "{text}");
+    let mut stdout = anstream::stdout().lock();
+    remember(write!(stdout, "{text}").and_then(|()| stdout.flush()));
 }
 
 /// Names and messages come from servers and files: none of them may steer the terminal, or be read in
 /// another order than it is written.
 pub fn clean(text: &str) -> Cow<'_, str> {
     if text.contains(steers) { Cow::Owned(text.replace(steers, "\u{fffd}")) } else { Cow::Borrowed(text) }
-}
-
-/// Whether a character does something to the terminal or the characters around it. Lines and tabs are fine.
-fn steers(c: char) -> bool {
-    let turns_text_around =
-        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    (c.is_control() && c != '\n' && c != '\t') || turns_text_around
-}
-
-fn escaped(json: &str) -> Cow<'_, str> {
-    if !json.contains(steers) {
-        return Cow::Borrowed(json);
-    }
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        // Such characters stand in strings only, and none of them is beyond U+FFFF.
-        if steers(c) {
-            let _ = write!(text, "\\u{:04x}", u32::from(c));
-        } else {
-            text.push(c);
-        }
-    }
-    Cow::Owned(text)
 }
 
 /// Writes a line that is harmless to standard output.
@@ -207,14 +187,6 @@ mod tests {
         assert_eq!(clean("a\x1b[31mb\n\tc"), "a\u{fffd}[31mb\n\tc");
         assert_eq!(clean("\u{9b}2J"), "\u{fffd}2J");
         assert_eq!(clean("learn\u{202e}gpj"), "learn\u{fffd}gpj");
-    }
-
-    #[test]
-    fn json_stays_the_same_data_without_steering() {
-        let json = serde_json::to_string("a\u{9b}2J \u{202e} \x1b é").expect("JSON");
-        let told = escaped(&json);
-        assert!(!told.contains(steers) && told.contains('é'), "{told}");
-        assert_eq!(serde_json::from_str::<String>(&told).expect("JSON"), "a\u{9b}2J \u{202e} \x1b é");
     }
 
     #[test]

@@ -159,6 +159,8 @@ pub fn save(path: &Path, logins: &SavedLogins) -> Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         serde_json::to_writer_pretty(&mut file, logins)?;
         file.write_all(b"\n")?;
+        // A key is handed out once: a power cut must not leave an empty file in the place of all of them.
+        file.as_file().sync_all()?;
         file.persist(path)?;
         Ok(())
     };

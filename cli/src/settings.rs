@@ -1,7 +1,7 @@
 //! Which server to speak to, with which key, for which project.
 //!
 //! Each setting comes from the first of: the flag, the environment, `.env` in the workspace, the
-//! saved logins. No other module takes settings from the environment.
+//! saved logins, which know nothing of projects. No other module takes settings from the environment.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -58,14 +58,54 @@ enum Source {
     EnvFile,
 }
 
+/// How a project is told from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Id,
+    Name,
+}
+
+/// The project that a setting says is meant.
+#[derive(Clone, Debug)]
+struct Meant {
+    by: By,
+    value: String,
+    source: Source,
+}
+
+impl Meant {
+    /// Whether it is said for this one command, which is then to do nothing at all with another project.
+    fn is_flag(&self) -> bool {
+        self.source == Source::Flag
+    }
+
+    /// Whether what it contradicts is another project. One whose name has been set at some time may merely have been
+    /// renamed since.
+    fn is_certain(&self) -> bool {
+        self.by == By::Id || self.is_flag()
+    }
+
+    fn contradiction(&self, project: &WhoamiProject) -> Option<String> {
+        let WhoamiProject { name, id, .. } = project;
+        let (actual, flag, variable) = match self.by {
+            By::Id => (id.to_string(), "--project-id", "TRACE_PROJECT_ID"),
+            By::Name => (name.clone(), "--project-name", "TRACE_PROJECT_NAME"),
+        };
+        if self.value == actual {
+            return None;
+        }
+        let setting = if self.is_flag() { flag } else { variable };
+        Some(format!("{setting} is {}, but the API key belongs to {name} ({id}). Correct one of them.", self.value))
+    }
+}
+
 /// The settings in force.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The server's base URL, without a slash at its end.
     pub api_url: String,
-    /// The project that the workspace is meant for, if that is said.
-    pub project_id: Option<String>,
-    project_name: Option<String>,
+    /// By its id, by its name, by both or by neither.
+    meant: Vec<Meant>,
     given_key: Option<ApiKey>,
     saved_key: Option<ApiKey>,
     /// The servers that there are saved keys for, where this one is not among them.
@@ -100,7 +140,11 @@ impl Settings {
                 .or_else(|| from(Source::Environment, environment(name)))
                 .or_else(|| from(Source::EnvFile, env_file.get(name).cloned()))
         };
-        let set = |name: &str| sourced(None, name).map(|(value, _)| value);
+        let meant = |by: By, flag: Option<&String>, name: &str| {
+            sourced(flag, name).map(|(value, source)| Meant { by, value, source })
+        };
+        let meant_id = meant(By::Id, flags.project_id.as_ref(), "TRACE_PROJECT_ID");
+        let meant_name = meant(By::Name, flags.project_name.as_ref(), "TRACE_PROJECT_NAME");
         let saved_url = saved.default_server().map(str::to_owned);
         let key = |text: Option<String>| text.as_deref().map(ApiKey::new).transpose();
         let (given_url, url_source) = sourced(flags.api_url.as_ref(), "TRACE_API_URL").unzip();
@@ -120,8 +164,7 @@ impl Settings {
         let saved_for = if saved_here.is_some() { Vec::new() } else { saved.servers() };
         Ok(Self {
             api_url,
-            project_id: set("TRACE_PROJECT_ID"),
-            project_name: set("TRACE_PROJECT_NAME"),
+            meant: meant_id.into_iter().chain(meant_name).collect(),
             given_key: key(given_key)?,
             saved_key: key(saved_here)?,
             saved_for: saved_for.into_iter().map(str::to_owned).collect(),
@@ -155,22 +198,44 @@ impl Settings {
         Self { saved_key: None, ..self }
     }
 
+    /// The id of the project that the workspace is meant for, if that is said.
+    pub fn project_id(&self) -> Option<&str> {
+        self.meant.iter().find(|meant| meant.by == By::Id).map(|meant| meant.value.as_str())
+    }
+
+    /// Whether a flag says which project is meant: then the server is asked for the key's before anything else.
+    pub fn has_project_flag(&self) -> bool {
+        self.meant.iter().any(Meant::is_flag)
+    }
+
+    /// Refuses a key of another project than a flag says.
+    pub fn check_flags(&self, project: &WhoamiProject) -> Result<()> {
+        self.first_contradiction(project, Meant::is_flag).map_or(Ok(()), |told| Err(Error::new(told)))
+    }
+
+    /// Whether nothing may be changed before the server was asked for the key's project.
+    pub fn guards_changes(&self) -> bool {
+        self.meant.iter().any(Meant::is_certain)
+    }
+
+    /// Refuses a key of another project than the settings are for, as whatever changes something has to.
+    pub fn check_project(&self, project: &WhoamiProject) -> Result<()> {
+        self.other_project(project).map_or(Ok(()), |told| Err(Error::new(told)))
+    }
+
     /// What to tell a person whose settings are for another project than their key.
     pub fn other_project(&self, project: &WhoamiProject) -> Option<String> {
-        contradiction("TRACE_PROJECT_ID", self.project_id.as_ref(), &project.id.to_string(), project)
+        self.first_contradiction(project, Meant::is_certain)
     }
 
-    /// The same, where the project's name counts too. It may merely have been renamed.
+    /// The same, where a name counts too that the project may merely have lost.
     pub fn disagreement(&self, project: &WhoamiProject) -> Option<String> {
-        self.other_project(project)
-            .or_else(|| contradiction("TRACE_PROJECT_NAME", self.project_name.as_ref(), &project.name, project))
+        self.first_contradiction(project, |_| true)
     }
-}
 
-fn contradiction(setting: &str, set: Option<&String>, actual: &str, project: &WhoamiProject) -> Option<String> {
-    let set = set.filter(|set| set.trim() != actual)?;
-    let WhoamiProject { name, id, .. } = project;
-    Some(format!("{setting} is {set}, but the API key belongs to {name} ({id}). Correct one of them."))
+    fn first_contradiction(&self, project: &WhoamiProject, counts: fn(&Meant) -> bool) -> Option<String> {
+        self.meant.iter().filter(|meant| counts(meant)).find_map(|meant| meant.contradiction(project))
+    }
 }
 
 /// A variable of the environment, where it is set to text.
@@ -198,6 +263,10 @@ fn base_url(text: &str) -> Result<String> {
         matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none() && url.fragment().is_none()
     };
     match Url::parse(text) {
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            Err(Error::new("TRACE_API_URL holds a name or a password, which no Trace server asks for")
+                .with_hint("Leave out what stands before the @."))
+        }
         Ok(url) if is_base(&url) => Ok(text.to_owned()),
         _ => Err(Error::new(format!("TRACE_API_URL is not the address of a server: {text}"))
             .with_hint(format!("It looks like {DEFAULT_API_URL}."))),

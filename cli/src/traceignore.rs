@@ -6,8 +6,9 @@
 
 use std::path::Path;
 
-use glob::Pattern;
+use glob::{Pattern, PatternError};
 
+use crate::small_files;
 use crate::workspace::{IGNORE_FILE, TRACE_DIR, Workspace};
 
 /// The rules of one workspace.
@@ -16,8 +17,9 @@ pub struct TraceIgnore {
     rules: Vec<Rule>,
 }
 
+/// What one pattern leaves out.
 #[derive(Debug)]
-struct Rule {
+pub struct Rule {
     pattern: Pattern,
     directories_only: bool,
     from_root: bool,
@@ -26,7 +28,7 @@ struct Rule {
 impl TraceIgnore {
     /// Reads the workspace's rules. Our own folder and git's are left out in any case.
     pub fn load(workspace: &Workspace) -> Self {
-        let text = std::fs::read(workspace.root().join(IGNORE_FILE)).unwrap_or_default();
+        let text = small_files::read(&workspace.root().join(IGNORE_FILE)).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let fixed = [TRACE_DIR, ".git"].map(|name| format!("{name}/"));
         Self { rules: fixed.iter().map(String::as_str).chain(text.lines()).filter_map(rule).collect() }
@@ -41,7 +43,21 @@ impl TraceIgnore {
 }
 
 impl Rule {
-    fn matches(&self, path: &Path, is_directory: bool) -> bool {
+    /// Reads a pattern, which may have spaces around it.
+    pub fn new(text: &str) -> Result<Self, PatternError> {
+        let text = text.trim();
+        let name = text.trim_end_matches('/');
+        let pattern = Pattern::new(name.trim_start_matches('/'))?;
+        Ok(Self { pattern, directories_only: text.ends_with('/'), from_root: name.contains('/') })
+    }
+
+    /// Whether it names nothing.
+    pub fn is_empty(&self) -> bool {
+        self.pattern.as_str().is_empty()
+    }
+
+    /// Whether it leaves out this file or folder itself, given its path from the root.
+    pub fn matches(&self, path: &Path, is_directory: bool) -> bool {
         if self.directories_only && !is_directory {
             return false;
         }
@@ -53,17 +69,8 @@ impl Rule {
 }
 
 fn rule(line: &str) -> Option<Rule> {
-    let line = line.trim();
-    if line.is_empty() || line.starts_with('#') {
-        return None;
-    }
-    let pattern = line.trim_end_matches('/');
-    let from_root = pattern.contains('/');
-    Some(Rule {
-        pattern: Pattern::new(pattern.trim_start_matches('/')).ok()?,
-        directories_only: line.ends_with('/'),
-        from_root,
-    })
+    // What is no pattern leaves nothing out.
+    Rule::new(line).ok().filter(|rule| !rule.is_empty() && !line.trim_start().starts_with('#'))
 }
 
 #[cfg(test)]

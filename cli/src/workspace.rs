@@ -132,11 +132,12 @@ impl Workspace {
     /// Makes a run the active one. Its label is its experiment id, once it has one.
     pub fn set_active_experiment(&self, label: &str, run: Uuid) -> Result<()> {
         let path = self.active_experiment_path();
-        // In one step: a disk without room must not lose the one before.
-        let new = path.with_extension("new");
+        // In one step: a disk without room must not lose the one before. Two runs may begin at one moment.
+        let new = path.with_extension(format!("{run}.new"));
         private_files::file(&new)
             .and_then(|mut file| write!(file, "{label}\n{run}\n"))
             .and_then(|()| fs::rename(&new, &path))
+            .inspect_err(|_| drop(fs::remove_file(&new)))
             .map_err(|error| Error::file("write", &path, &error))
     }
 

@@ -12,4 +12,4 @@ pub mod notebook;
 mod results;
 #[cfg(test)]
 mod sample;
-mod text;
+pub mod text;

@@ -14,14 +14,14 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
 }
 
 /// Whether a character does something to the terminal or the characters around it. Lines and tabs are fine.
-fn steers(c: char) -> bool {
+pub fn steers(c: char) -> bool {
     let turns_text_around =
         matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     (c.is_control() && c != '\n' && c != '\t') || turns_text_around
 }
 
 /// JSON in which such characters are written as escapes: the data stay what they are.
-pub(crate) fn json(json: String) -> String {
+pub fn json(json: String) -> String {
     if !json.contains(|c: char| steers(c) || c == '\u{2028}' || c == '\u{2029}') {
         return json;
     }

@@ -23,8 +23,8 @@ pub(crate) struct ListRuns {
     /// Only runs with all of these tags.
     #[serde(default)]
     pub(crate) tags: Option<Vec<String>>,
-    /// created, started, finished, updated, number, duration, status, title or metrics.NAME; with a minus before it the
-    /// highest come first. The newest come first unless told.
+    /// created, started, finished, updated, number, duration, status, title, metrics.NAME or config.NAME; with a minus
+    /// before it the highest come first. The newest come first unless told.
     #[serde(default)]
     pub(crate) sort: Option<String>,
     /// How many runs, 20 unless told, 100 at most. Fewer come where they would be too long.
@@ -45,8 +45,8 @@ pub(crate) struct ListRuns {
 pub(crate) struct SearchExperiments {
     /// The query, such as: status:failed metrics.accuracy > 0.9 NOT tag:old "free text"
     pub(crate) query: String,
-    /// created, started, finished, updated, number, duration, status, title or metrics.NAME; with a minus before it the
-    /// highest come first. The newest come first unless told.
+    /// created, started, finished, updated, number, duration, status, title, metrics.NAME or config.NAME; with a minus
+    /// before it the highest come first. The newest come first unless told.
     #[serde(default)]
     pub(crate) sort: Option<String>,
     /// How many runs, 20 unless told, 100 at most. Fewer come where they would be too long.

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use otrace_history::text;
 use serde_json::{Value, json};
 
 use crate::source::{Refusal, Result};
@@ -187,10 +188,10 @@ pub(crate) fn harmless(text: &str) -> String {
     harmless
 }
 
-/// Whether a character does something to a terminal, or to how the text around it is read. None is beyond U+FFFF.
+/// Whether a character does something to a terminal, or to how the text around it is read. Here the ends of lines do too:
+/// an answer is one line. None is beyond U+FFFF.
 fn steers(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control() || text::steers(c)
 }
 
 #[cfg(test)]

@@ -34,8 +34,9 @@ const ABOUT_SEARCH: &str = "Finds runs with a query. Use it before you try somet
     Conditions stand side by side (all must hold), or with OR, NOT and parentheses: status:failed, tag:baseline, \
     title:, intent:, setup:, command: and note: with words, author:me, branch:main, commit:1a2b3c, parent:exp041, \
     exit:1, number:42, duration > 60, created:>7d (within seven days), started:2026-06-01, metrics.accuracy > 0.9, \
-    metrics.loss:[0.1 TO 0.5], has:metrics.loss. Words without a field are looked for everywhere; \"quoted words\" \
-    stand in this order. Returns {runs, next_cursor} as trace_list_runs does. A query that can't be read is refused \
+    metrics.loss:[0.1 TO 0.5], has:metrics.loss, and values of configs: config.lr:[1e-4 TO 1e-2], \
+    config.optimizer.name:adam. Words without a field are looked for everywhere; \"quoted words\" stand in this \
+    order. Returns {runs, next_cursor} as trace_list_runs does. A query that can't be read is refused \
     with the place of the mistake and the fields that there are.";
 
 const ABOUT_GET_RUN: &str = "Reads one run as JSON. The overview has what it was for, its command, outcome, results, \

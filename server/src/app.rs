@@ -4,8 +4,6 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use sqlx::PgPool;
-use time::OffsetDateTime;
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::api_keys::KeyCache;
@@ -19,6 +17,7 @@ use crate::mail::Mailer;
 use crate::outbound::Outbound;
 use crate::providers::Providers;
 use crate::services::contents::PartChecks;
+use crate::services::health::Readiness;
 use crate::services::runs::RunCreation;
 use crate::services::storage_use::Counting;
 use crate::tokens::Tokens;
@@ -38,8 +37,8 @@ pub struct App {
     pub live: Live,
     /// Cancelled when the server is told to stop: for a while it goes on serving, and says that it is not ready.
     pub draining: CancellationToken,
-    /// When the database and the store of contents were last found to answer. Locked while somebody looks.
-    pub ready_at: Mutex<Option<OffsetDateTime>>,
+    /// Whether the database and the store of contents answer, as far as somebody looked.
+    pub readiness: Readiness,
     /// Hashing, with a bound on how many run at once.
     pub passwords: Passwords,
     /// Where people can sign in besides.
@@ -96,7 +95,7 @@ impl AppState {
             blobs,
             live,
             draining: CancellationToken::new(),
-            ready_at: Mutex::default(),
+            readiness: Readiness::default(),
             passwords,
             providers,
             outbound,

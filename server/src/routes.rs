@@ -138,6 +138,7 @@ fn accounts() -> Router<AppState> {
         .route("/account/identities/link/{provider}", get(providers::link))
         .route("/account/identities/{identity}/unlink", post(providers::unlink))
         .route("/theme", post(theme::set))
+        .route("/shortcuts", post(theme::set_keys))
         .route("/device", get(device::show).post(device::decide))
         .route("/invitations/{token}", get(invitations::show).post(invitations::accept))
         .route("/invitations/{token}/account", post(invitations::accept_with_new_account))
@@ -214,6 +215,7 @@ fn projects() -> Router<AppState> {
         .route("/projects/{slug}/runs.json", get(runs::list::export::as_json))
         .route("/projects/{slug}/runs", get(runs::list::show))
         .route("/projects/{slug}/runs/rows", get(runs::list::rows))
+        .route("/projects/{slug}/runs/strip", get(runs::list::strip::show))
         .route("/projects/{slug}/runs/words", get(runs::list::words::show))
         .route("/projects/{slug}/runs/selected", post(runs::list::selected::act))
 }

@@ -174,6 +174,11 @@ pub struct Log {
     /// When the client captured it, RFC 3339.
     #[serde(default)]
     pub created_at: Option<String>,
+    /// When parts of it were printed: of each, how many bytes after the one before it begins, and how many microseconds
+    /// later it came; the first counts from byte 0 and from 1970 on. Where both streams have them, they can be read as
+    /// one. Sent by our own CLI, and not answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<Vec<[i64; 2]>>,
 }
 
 /// Where a log comes from.

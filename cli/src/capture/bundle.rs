@@ -35,6 +35,8 @@ pub enum Bundle {
         file: StoredFile,
         /// Whether it needs nothing else.
         is_whole: bool,
+        /// Whether no earlier run has made it.
+        is_new: bool,
     },
     /// They are not kept; a clause says why.
     LeftOut(&'static str),
@@ -67,7 +69,7 @@ pub fn make(root: &Path, commit: &str, branch: Option<&str>, folder: &Path) -> B
     let is_whole = unpushed.boundary.is_empty();
     // Before anything else is asked: most runs are on the commit of the one before.
     if let Ok(file) = stored::measure(path.clone()) {
-        return Bundle::Made { file, is_whole };
+        return Bundle::Made { file, is_whole, is_new: false };
     }
     if is_whole && is_shallow(root) {
         return Bundle::LeftOut("the repository is a shallow clone");
@@ -76,7 +78,7 @@ pub fn make(root: &Path, commit: &str, branch: Option<&str>, folder: &Path) -> B
         return Bundle::LeftOut("they are larger than 100 MiB");
     }
     match write(root, commit, &unpushed.boundary, &header, &path) {
-        Ok(Some(file)) => Bundle::Made { file, is_whole },
+        Ok(Some(file)) => Bundle::Made { file, is_whole, is_new: true },
         Ok(None) => Bundle::LeftOut("they are larger than 100 MiB"),
         Err(_) => Bundle::LeftOut("git could not pack them"),
     }
@@ -194,7 +196,7 @@ fn pass(from: &mut impl Read, to: &mut File, measure: &mut Measure) -> io::Resul
 }
 
 /// A process that does not outlive the interest in it.
-struct Ending(Child);
+pub(super) struct Ending(pub(super) Child);
 
 impl Drop for Ending {
     fn drop(&mut self) {

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::capture::bundle::{self, Bundle};
+use crate::capture::committed_secrets;
 use crate::capture::dependencies::{self, Packages};
 use crate::capture::git::GitFacts;
 use crate::capture::machine;
@@ -27,6 +28,8 @@ use crate::workspace::Workspace;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long a copy that was told to stop is waited for.
 const LAST_COPY: Duration = Duration::from_secs(1);
+/// How long it is waited for whether there are secrets in commits, which only a new bundle is asked of.
+const SEARCHING: Duration = Duration::from_secs(5);
 
 /// All of it.
 #[derive(Debug, Default)]
@@ -58,6 +61,8 @@ pub struct History {
 #[derive(Debug)]
 pub struct Gathering {
     history: oneshot::Receiver<History>,
+    /// Whether its commits have been looked through.
+    searched: oneshot::Receiver<()>,
     untracked: Option<oneshot::Receiver<Untracked>>,
     is_python_used: bool,
     packages: AbortOnDropHandle<Option<Packages>>,
@@ -88,9 +93,7 @@ impl Gathering {
     ) -> Self {
         let shared = workspace.trace_dir().join("snapshots");
         let stop = Stop::default();
-        let (root, bundles, facts) = (workspace.root().to_path_buf(), shared.join("bundles"), git.cloned());
-        let history =
-            on_a_thread("git", move || facts.map(|facts| history(&root, &facts, &bundles)).unwrap_or_default());
+        let (history, searched) = of_history(workspace.root(), git, shared.join("bundles"), masker);
         let untracked = listed.map(|listed| {
             let (contents, stop, masker) = (shared.join("contents"), Arc::clone(&stop.0), masker.cloned());
             on_a_thread("untracked", move || listed.copy(&contents, &stop, masker.as_ref()))
@@ -108,6 +111,7 @@ impl Gathering {
         };
         Self {
             history,
+            searched,
             untracked,
             is_python_used,
             packages: AbortOnDropHandle::new(tokio::spawn(packages)),
@@ -124,7 +128,7 @@ impl Gathering {
 
     /// Waits for all of it, though not for ever.
     pub async fn finish(self) -> Gathered {
-        let Self { history, untracked, is_python_used, packages, hardware, stop, ended: _ } = self;
+        let Self { history, searched, untracked, is_python_used, packages, hardware, stop, ended: _ } = self;
         let untracked = async {
             let mut copying = untracked?;
             if let Ok(copied) = timeout(PATIENCE, &mut copying).await {
@@ -133,12 +137,14 @@ impl Gathering {
             stop.0.store(true, Ordering::Relaxed);
             timeout(LAST_COPY, copying).await.ok()?.ok()
         };
-        let (history, untracked, packages, hardware) = tokio::join!(
-            timeout(PATIENCE, history),
-            untracked,
-            timeout(PATIENCE, packages),
-            timeout(PATIENCE, hardware),
-        );
+        let history = async {
+            let history = timeout(PATIENCE, history).await;
+            // What is found is told in the end, and holds up nothing else.
+            let _ = timeout(SEARCHING, searched).await;
+            history
+        };
+        let (history, untracked, packages, hardware) =
+            tokio::join!(history, untracked, timeout(PATIENCE, packages), timeout(PATIENCE, hardware));
         Gathered {
             history: history.ok().and_then(Result::ok).unwrap_or_else(History::unfinished),
             untracked,
@@ -153,6 +159,27 @@ impl History {
     fn unfinished() -> Self {
         Self { bundle: Bundle::LeftOut("there was no time to pack them"), ..Self::default() }
     }
+}
+
+/// Finds out about a repository's history, and then looks through what it sends of it for the first time.
+fn of_history(
+    root: &Path,
+    git: Option<&GitFacts>,
+    bundles: PathBuf,
+    masker: Option<&Masker>,
+) -> (oneshot::Receiver<History>, oneshot::Receiver<()>) {
+    let (root, facts, masker) = (root.to_path_buf(), git.cloned(), masker.cloned());
+    let (tell, told) = oneshot::channel();
+    let searched = on_a_thread("git", move || {
+        let history = facts.as_ref().map(|facts| history(&root, facts, &bundles)).unwrap_or_default();
+        let is_new = matches!(history.bundle, Bundle::Made { is_new: true, .. });
+        // Nobody waits for it any more, if it took too long.
+        let _ = tell.send(history);
+        if let (true, Some(commit), Some(masker)) = (is_new, facts.and_then(|facts| facts.commit), masker) {
+            committed_secrets::look_through(&root, &commit, &masker);
+        }
+    });
+    (told, searched)
 }
 
 fn history(root: &Path, facts: &GitFacts, bundles: &Path) -> History {

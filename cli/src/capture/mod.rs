@@ -5,6 +5,7 @@
 
 pub mod artifacts;
 pub mod bundle;
+mod committed_secrets;
 pub mod dependencies;
 pub mod expected;
 pub mod gathering;

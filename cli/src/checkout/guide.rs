@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use otrace_wire::{Artifact, ExperimentId, Run, Snapshot};
 
+use crate::printer::{clean, steers};
+
 /// What is told about a checkout.
 pub struct Told<'a> {
     /// The run.
@@ -31,7 +33,7 @@ pub fn script(experiment: ExperimentId, directory: Option<&str>, command: &str) 
         format!("#!/usr/bin/env bash\n# Runs the command of {experiment} again. Written by `otrace checkout`.\n");
     text.push_str("set -e\n");
     let _ = writeln!(text, "cd -- \"$(dirname -- \"${{BASH_SOURCE[0]}}\")\"{directory}");
-    if command.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+    if command.contains(steers) {
         // Whoever prints the script sees what it does.
         let _ = writeln!(text, "eval {}", escaped(command));
     } else {
@@ -121,14 +123,13 @@ fn fenced(code: &str) -> String {
         longest = longest.max(length);
     }
     let fence = "`".repeat(longest + 1);
-    let code: String = code.chars().map(|c| if c != '\n' && c.is_control() { '\u{fffd}' } else { c }).collect();
-    format!("{fence}sh\n{code}\n{fence}\n")
+    format!("{fence}sh\n{}\n{fence}\n", clean(code))
 }
 
 /// Text from the server, on one line and without what steers a terminal.
 fn line(text: &str) -> String {
     let words: Vec<_> = text.split_whitespace().collect();
-    words.join(" ").replace(char::is_control, "\u{fffd}")
+    clean(&words.join(" ")).into_owned()
 }
 
 /// A word for the shell, whatever is in it.
@@ -144,7 +145,7 @@ fn escaped(text: &str) -> String {
             '\'' => word.push_str(r"\'"),
             '\\' => word.push_str(r"\\"),
             '\n' => word.push_str(r"\n"),
-            c if c.is_control() => {
+            c if steers(c) => {
                 let _ = write!(word, "\\u{:04x}", u32::from(c));
             }
             c => word.push(c),
@@ -171,6 +172,9 @@ mod tests {
     fn a_command_that_would_hide_itself_is_spelled_out() {
         let text = script(ExperimentId::new(1), None, "rm x # \x1b[1A\x1b[2K'");
         assert!(text.ends_with("eval $'rm x # \\u001b[1A\\u001b[2K\\''\n"), "{text}");
+        // It would be read in another order than it is run.
+        let text = script(ExperimentId::new(1), None, "rm x # \u{202e}txt.x ohce");
+        assert!(text.ends_with("eval $'rm x # \\u202etxt.x ohce'\n"), "{text}");
     }
 
     #[test]

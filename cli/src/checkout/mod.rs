@@ -12,7 +12,7 @@ pub mod destination;
 mod git;
 mod guide;
 mod lfs;
-mod names;
+pub mod names;
 mod plan;
 mod risky;
 mod submodules;

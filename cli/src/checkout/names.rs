@@ -23,7 +23,9 @@ pub fn parts(name: &str) -> Result<Vec<&str>, &'static str> {
             ".." => return Err("its name leads out of the checkout"),
             "" | "." => return Err("its name is none"),
             _ if part.len() > NAME_MAX => return Err("its name is too long"),
-            _ if is_reserved(part) => return Err("its name is one that git and otrace keep for themselves"),
+            _ if is_taken_for(part, &RESERVED) => {
+                return Err("its name is one that git and otrace keep for themselves");
+            }
             _ => {}
         }
     }
@@ -38,18 +40,17 @@ pub fn below(folder: &str, path: &str) -> String {
     [folder].into_iter().chain(parts).collect::<Vec<_>>().join("/")
 }
 
-/// File systems differ in what they hold to be the same name: capitals, characters that can't be seen, what
-/// stands at the end.
-fn is_reserved(part: &str) -> bool {
+/// Whether some file system takes a name for one of these. They differ in what they hold to be the same: capitals,
+/// characters that can't be seen, what stands at the end.
+pub fn is_taken_for(part: &str, names: &[&str]) -> bool {
     let seen: String = part.chars().filter(|c| !is_invisible(*c)).flat_map(char::to_lowercase).collect();
     let name = seen.split(':').next().unwrap_or_default();
-    let name = name.trim_end_matches([' ', '.']);
-    RESERVED.contains(&name)
+    names.contains(&name.trim_end_matches([' ', '.']))
 }
 
-/// What HFS+ leaves out when it compares names.
+/// What HFS+ leaves out when it compares names, and what nobody sees besides.
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]

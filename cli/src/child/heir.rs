@@ -26,6 +26,13 @@ const BUFFER: usize = 64 * 1024;
 /// How long an heir is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What it is told of a stream, in a byte: twice one of these, and the stream's number.
+const LET_GO: u8 = 0;
+/// From here on there is no room for its log.
+const HAS_GAP: u8 = 1;
+/// There is again.
+const GOES_ON: u8 = 2;
+
 /// What `otrace heir` is told. Nobody types it.
 #[derive(Debug, clap::Args)]
 pub struct HeirArgs {
@@ -65,9 +72,18 @@ impl Heir {
 
     /// We hold a stream no longer, and neither shall it: who writes there is to notice. 0 is standard output.
     pub fn let_go_of(&self, stream: u8) {
+        self.say(LET_GO, stream);
+    }
+
+    /// Whether there is no room for a stream's log from here on, so that what it would add comes behind a gap.
+    pub fn note_gap(&self, stream: u8, has_gap: bool) {
+        self.say(if has_gap { HAS_GAP } else { GOES_ON }, stream);
+    }
+
+    fn say(&self, what: u8, stream: u8) {
         if let Some(mut tell) = self.tell.as_ref() {
             // Where it has gone, it holds nothing.
-            let _ = tell.write_all(&[stream]);
+            let _ = tell.write_all(&[2 * what + stream]);
         }
     }
 }
@@ -79,14 +95,18 @@ pub fn run(args: &HeirArgs) -> Result<()> {
     let logs = [&args.stdout_log, &args.stderr_log];
     // Held for as long as it may write there.
     let _locks = logs.map(|log| private_files::existing(log).and_then(|log| log.lock().map(|()| log)));
-    let mut streams = streams().unwrap_or_default();
+    let (mut streams, mut have_gaps) = (streams().unwrap_or_default(), [false; 2]);
     let mut told = [0];
     while streams.iter().any(Option::is_some) {
         match io::stdin().lock().read(&mut told) {
-            Ok(0) => return inherit(streams, args),
+            Ok(0) => return inherit(streams, have_gaps, args),
             Ok(_) => {
-                if let Some(stream) = streams.get_mut(usize::from(told[0])) {
-                    *stream = None;
+                let (what, stream) = (told[0] / 2, usize::from(told[0] % 2));
+                match what {
+                    LET_GO => streams[stream] = None,
+                    HAS_GAP => have_gaps[stream] = true,
+                    GOES_ON => have_gaps[stream] = false,
+                    _ => {}
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -121,16 +141,17 @@ pub fn wait_for(log: &Path) {
     let _ = told.recv_timeout(PATIENCE);
 }
 
-fn inherit(streams: [Option<File>; 2], args: &HeirArgs) -> Result<()> {
+fn inherit(streams: [Option<File>; 2], have_gaps: [bool; 2], args: &HeirArgs) -> Result<()> {
     let masker = if args.no_secret_masking {
         Ok(None)
     } else {
         Workspace::current().and_then(|workspace| Masker::of(&workspace)).map(Some)
     };
     thread::scope(|scope| {
-        for (stream, log) in streams.into_iter().zip([&args.stdout_log, &args.stderr_log]) {
+        let logs = [&args.stdout_log, &args.stderr_log].into_iter().zip(have_gaps);
+        for (stream, (log, has_gap)) in streams.into_iter().zip(logs) {
             // What can't be masked is not logged; but it is read, or the command would wait for it.
-            let log = masker.as_ref().ok().and_then(|masker| StoredLog::resume(log, masker.clone()).ok());
+            let log = masker.as_ref().ok().and_then(|masker| StoredLog::resume(log, masker.clone(), has_gap).ok());
             if let Some(stream) = stream {
                 scope.spawn(move || read_on(stream, log));
             }
@@ -145,8 +166,10 @@ fn read_on(mut stream: File, mut log: Option<StoredLog>) {
     loop {
         match stream.read(&mut buffer) {
             Ok(length @ 1..) => {
-                // A full disk must not stop the command.
-                log = log.and_then(|mut log| log.write(&buffer[..length]).is_ok().then_some(log));
+                if let Some(log) = &mut log {
+                    // A full disk must not stop the command. The log says what is missing.
+                    let _ = log.write(&buffer[..length]);
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             // A terminal ends with an error.

@@ -10,26 +10,51 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode};
 use uuid::Uuid;
 
+use crate::error::{Error, Result};
+
 /// The longest first wait.
 const FIRST: Duration = Duration::from_millis(200);
 /// The longest of all waits.
 const LONGEST: Duration = Duration::from_secs(30);
 /// So that no wait is free.
 const SHORTEST: Duration = Duration::from_millis(1);
+/// How long a reader waits for one answer.
+const READER: Duration = Duration::from_secs(4);
 
 /// How long a client may wait in all, whichever requests need it. Its clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Patience(Arc<Mutex<Duration>>);
+pub struct Patience {
+    /// Nothing, if it has not been given any.
+    left: Option<Arc<Mutex<Duration>>>,
+    /// Whether it is for a server that is there: one that can't be reached is not tried again.
+    is_little: bool,
+}
 
 impl Patience {
     /// So much of it.
     pub fn of(total: Duration) -> Self {
-        Self(Arc::new(Mutex::new(total)))
+        Self { left: Some(Arc::new(Mutex::new(total))), is_little: false }
+    }
+
+    /// As much as somebody has who waits for an answer to read.
+    pub fn of_a_reader() -> Self {
+        Self { is_little: true, ..Self::of(READER) }
+    }
+
+    /// Whether it has been given any.
+    pub const fn is_given(&self) -> bool {
+        self.left.is_some()
+    }
+
+    /// Whether a request with this outcome is tried again, as far as that goes.
+    pub fn is_for(&self, outcome: &reqwest::Result<Response>) -> bool {
+        let is_away = outcome.as_ref().is_err_and(|error| error.is_connect() || error.is_timeout());
+        is_passing(outcome) && !(self.is_little && is_away)
     }
 
     /// Uses some up; nothing, if there is not enough left.
     fn spend(&self, wait: Duration) -> Option<Duration> {
-        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = self.left.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         *left = left.checked_sub(wait)?;
         Some(wait)
     }
@@ -45,6 +70,13 @@ impl<'a> Backoff<'a> {
     /// Before its first failure.
     pub fn new(patience: &'a Patience) -> Self {
         Self { patience, tries: 0 }
+    }
+
+    /// How long to wait after an answer that broke off, of which nobody knows what it would have said; nothing, if it did
+    /// not, or it is time to give up.
+    pub fn after_a_cut<T>(&mut self, read: &Result<T>) -> Option<Duration> {
+        let is_cut_off = read.as_ref().is_err_and(Error::is_cut_off);
+        is_cut_off.then(|| self.next_wait()).flatten()
     }
 
     /// How long to wait now; nothing, if it is time to give up.
@@ -67,7 +99,7 @@ fn limit(failures: u32) -> Duration {
 }
 
 /// Whether the same request may well succeed in a moment.
-pub fn is_passing(outcome: &reqwest::Result<Response>) -> bool {
+fn is_passing(outcome: &reqwest::Result<Response>) -> bool {
     let Ok(response) = outcome else { return true };
     match response.status() {
         StatusCode::REQUEST_TIMEOUT

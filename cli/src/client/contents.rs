@@ -44,7 +44,7 @@ impl Client {
     /// Asks which contents the project lacks. Nothing, if the server can't tell.
     pub async fn lacking(&self, contents: Vec<OfferedContent>) -> Result<Option<Lacking>> {
         let request = self.request(Method::POST, paths::CONTENTS_LACKING).json(&Offered { contents });
-        let response = self.told(request, None).await?;
+        let response = self.told(&self.built(request)?, None).await?;
         if UNKNOWN.contains(&response.status()) {
             return Ok(None);
         }
@@ -68,8 +68,9 @@ impl Client {
         let (begun, patience) = (Instant::now(), transfer_timeout(parts.size_bytes));
         let mut pause = ASSEMBLING;
         loop {
-            let response =
-                self.told(self.request(Method::PUT, &paths::content_parts(digest)).json(parts), None).await?;
+            let response = self
+                .told(&self.built(self.request(Method::PUT, &paths::content_parts(digest)).json(parts))?, None)
+                .await?;
             let wanted = wanted_wait(response.headers());
             let taken: PartsTaken = self.read(response).await?;
             if taken.is_stored {
@@ -107,7 +108,7 @@ impl Client {
     /// Says that contents were put into the store; the answer has those that are not there.
     pub async fn arrived(&self, contents: Vec<OfferedContent>) -> Result<Lacking> {
         let request = self.request(Method::POST, paths::CONTENTS_ARRIVED).json(&Arrived { contents });
-        let response = self.told(request, None).await?;
+        let response = self.told(&self.built(request)?, None).await?;
         self.read(response).await
     }
 

@@ -35,7 +35,7 @@ impl Client {
     }
 
     async fn change(&self, request: RequestBuilder, run: &str) -> Result<()> {
-        let response = self.known(request, run).await?;
+        let response = self.known(&self.built(request)?, run).await?;
         let _: IgnoredAny = self.read(response).await?;
         Ok(())
     }

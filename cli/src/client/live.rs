@@ -9,8 +9,10 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::json;
+use tokio::time::sleep;
 use uuid::Uuid;
 
+use super::backoff::Backoff;
 use super::{Client, TIMEOUT};
 use crate::error::{Error, Result};
 
@@ -69,10 +71,16 @@ impl Client {
     }
 
     async fn tell_if_taken<A: DeserializeOwned>(&self, request: RequestBuilder) -> Result<Option<A>> {
-        let response = self.told(request, None).await?;
-        if NOT_TAKEN.contains(&response.status()) {
-            return Ok(None);
+        let request = self.built(request)?;
+        let mut backoff = Backoff::new(&self.patience);
+        loop {
+            let response = self.told(&request, None).await?;
+            if NOT_TAKEN.contains(&response.status()) {
+                return Ok(None);
+            }
+            let read = self.read(response).await;
+            let Some(wait) = backoff.after_a_cut(&read) else { return read.map(Some) };
+            sleep(wait).await;
         }
-        self.read(response).await.map(Some)
     }
 }

@@ -7,11 +7,13 @@ mod partial;
 use otrace_history::compare::Texts;
 use otrace_wire::{ExperimentId, LogStream, Run, Sha256Digest, Whoami, paths};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Method, Request, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
+use tokio::time::sleep;
 use uuid::Uuid;
 
+use super::backoff::Backoff;
 use super::{Client, RunReply, TIMEOUT, transfer_timeout};
 use crate::error::{Error, Result};
 
@@ -65,20 +67,25 @@ impl RunsQuery {
 impl Client {
     /// Who the key belongs to.
     pub async fn whoami(&self) -> Result<Whoami> {
-        self.call(self.request(Method::GET, paths::WHOAMI)).await
+        self.reading().call(self.request(Method::GET, paths::WHOAMI)).await
     }
 
     /// One run with all that it left behind, by `exp042` or its UUID.
     pub async fn run(&self, name: &str) -> Result<Run> {
         let name = experiment(name)?;
-        let request = self.request(Method::GET, &paths::run(&name));
-        let reply: RunReply = self.read(self.known(request, &name).await?).await?;
-        Ok(reply.run)
+        let (client, request) = (self.reading(), self.request(Method::GET, &paths::run(&name)));
+        let request = client.built(request)?;
+        let mut backoff = Backoff::new(&client.patience);
+        loop {
+            let reply: Result<RunReply> = client.read(client.known(&request, &name).await?).await;
+            let Some(wait) = backoff.after_a_cut(&reply) else { return Ok(reply?.run) };
+            sleep(wait).await;
+        }
     }
 
     /// A page of runs, without the texts of their artifacts and logs.
     pub async fn runs(&self, query: &RunsQuery) -> Result<RunsPage> {
-        self.call(self.get(paths::RUNS, &query.parameters())?).await
+        self.reading().call(self.get(paths::RUNS, &query.parameters())?).await
     }
 
     /// Every run of the project, the oldest first: with all that it left behind, but for the texts of its artifacts and
@@ -89,7 +96,7 @@ impl Client {
         loop {
             let mut parameters = query.parameters();
             parameters.push(("details", "true".to_owned()));
-            let page: RunsPage = self.call(self.get(paths::RUNS, &parameters)?).await?;
+            let page: RunsPage = self.reading().call(self.get(paths::RUNS, &parameters)?).await?;
             let brought_any = !page.runs.is_empty();
             runs.extend(page.runs);
             query.cursor = page.next_cursor.filter(|_| brought_any);
@@ -104,25 +111,37 @@ impl Client {
     pub async fn log(&self, run: &str, stream: LogStream, path: Option<&str>, from: u64) -> Result<Vec<u8>> {
         let mut parameters = vec![("from", from.to_string())];
         parameters.extend(path.map(|path| ("path", path.to_owned())));
-        let request = self.get(&paths::run_log(run, stream.as_str()), &parameters)?;
-        let response = self.known(request, run).await?;
-        if !response.status().is_success() {
-            return Err(self.refusal(response).await);
+        let client = self.reading();
+        let request = client.built(self.get(&paths::run_log(run, stream.as_str()), &parameters)?)?;
+        let mut backoff = Backoff::new(&client.patience);
+        loop {
+            let response = client.known(&request, run).await?;
+            if !response.status().is_success() {
+                return Err(client.refusal(response).await);
+            }
+            let bytes = client.bytes(response).await;
+            let Some(wait) = backoff.after_a_cut(&bytes) else { return bytes };
+            sleep(wait).await;
         }
-        self.bytes(response).await
     }
 
     /// A content that is small enough to be held in memory.
     pub async fn content(&self, digest: &Sha256Digest) -> Result<Vec<u8>> {
         let timeout = transfer_timeout(CONTENT_MAX as u64);
-        let request = self.built(self.request(Method::GET, &paths::content(digest)).timeout(timeout))?;
-        let response = self.answer(&request, None, None).await?;
-        match response.status() {
-            StatusCode::NOT_FOUND => return Err(not_stored(digest)),
-            status if !status.is_success() => return Err(self.refusal(response).await),
-            _ => {}
-        }
-        let bytes = self.bytes(response).await?;
+        let client = self.reading();
+        let request = client.built(self.request(Method::GET, &paths::content(digest)).timeout(timeout))?;
+        let mut backoff = Backoff::new(&client.patience);
+        let bytes = loop {
+            let response = client.answer(&request, None, None).await?;
+            match response.status() {
+                StatusCode::NOT_FOUND => return Err(not_stored(digest)),
+                status if !status.is_success() => return Err(client.refusal(response).await),
+                _ => {}
+            }
+            let bytes = client.bytes(response).await;
+            let Some(wait) = backoff.after_a_cut(&bytes) else { break bytes? };
+            sleep(wait).await;
+        };
         if Sha256Digest::new(Sha256::digest(&bytes).into()) != *digest {
             return Err(Error::new(format!("{digest} did not arrive as it is on the server")).with_hint("Try again."));
         }
@@ -132,7 +151,7 @@ impl Client {
     /// Whether the project has a content.
     pub async fn has_content(&self, digest: &Sha256Digest) -> Result<bool> {
         let request = self.built(self.request(Method::HEAD, &paths::content(digest)))?;
-        let response = self.answer(&request, None, None).await?;
+        let response = self.reading().answer(&request, None, None).await?;
         match response.status() {
             StatusCode::NOT_FOUND => Ok(false),
             status if status.is_success() => Ok(true),
@@ -141,8 +160,8 @@ impl Client {
     }
 
     /// Asks about a run: that it is not there is told as people call it.
-    pub(super) async fn known(&self, request: RequestBuilder, run: &str) -> Result<Response> {
-        let response = self.answer(&self.built(request)?, None, None).await?;
+    pub(super) async fn known(&self, request: &Request, run: &str) -> Result<Response> {
+        let response = self.answer(request, None, None).await?;
         // What is no Trace server says so in another way.
         let is_json =
             response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
@@ -157,7 +176,7 @@ impl Client {
 
     async fn bytes(&self, mut response: Response) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error).cut_off())? {
             if bytes.len() + chunk.len() > CONTENT_MAX {
                 return Err(Error::new("the server's answer is longer than 16 MiB"));
             }

@@ -8,6 +8,9 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 /// How often one request is put off before it counts as failed: with [`LONGEST`], two minutes.
 pub const WAITS_MAX: u32 = 2;
 
+/// What nobody need be told of.
+pub const SHORT: Duration = Duration::from_secs(2);
+
 /// Nobody is made to wait longer than this at a time.
 const LONGEST: Duration = Duration::from_mins(1);
 /// A wait of no time at all would be no relief.

@@ -203,7 +203,7 @@ async fn a_server_that_refuses_our_version_is_quoted_and_not_asked_again() {
 
 #[test]
 fn a_run_that_has_its_token_needs_no_key() {
-    let args = CredentialArgs { api_url: Some("http://localhost:1".to_owned()), api_key: None };
+    let args = CredentialArgs { api_url: Some("http://localhost:1".to_owned()), ..CredentialArgs::default() };
     let folder = tempfile::tempdir().expect("a folder");
     let settings = Settings::load(&args, &Workspace::at(folder.path())).expect("settings");
     let client = Client::resuming(&settings, Some("token"), true).expect("a client");

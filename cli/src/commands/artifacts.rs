@@ -7,8 +7,7 @@ use otrace_wire::{Artifact, ExperimentId};
 use serde::Serialize;
 
 use crate::args::CredentialArgs;
-use crate::client::Client;
-use crate::commands::load_settings;
+use crate::commands::{connect, load_settings};
 use crate::error::Result;
 use crate::printer;
 use crate::printer::table::{Cell, Heading, Table};
@@ -47,7 +46,7 @@ struct Told {
 
 /// Asks the server and prints them.
 pub async fn run(args: &ArtifactsArgs) -> Result<ExitCode> {
-    let client = Client::new(&load_settings(&args.credentials, &Workspace::current()?)?)?;
+    let client = connect(&load_settings(&args.credentials, &Workspace::current()?)?).await?;
     let run = client.run(&args.experiment).await?;
     let has_any = !run.artifacts.is_empty();
     let mut artifacts = run.artifacts;

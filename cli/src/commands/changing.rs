@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::args::CredentialArgs;
 use crate::client::Client;
 use crate::commands::load_settings;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::workspace::Workspace;
 
 /// How long a server that fails is waited for: each request may be repeated.
@@ -16,10 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) async fn client(credentials: &CredentialArgs) -> Result<Client> {
     let settings = load_settings(credentials, &Workspace::current()?)?;
     let client = Client::new(&settings)?.patient(PATIENCE);
-    if settings.project_id.is_some()
-        && let Some(other) = settings.other_project(&client.whoami().await?.project)
-    {
-        return Err(Error::new(other));
+    if settings.guards_changes() {
+        settings.check_project(&client.whoami().await?.project)?;
     }
     Ok(client)
 }

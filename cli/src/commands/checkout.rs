@@ -9,8 +9,7 @@ use serde_json::json;
 use crate::args::CredentialArgs;
 use crate::checkout::destination::Destination;
 use crate::checkout::{self, CheckedOut};
-use crate::client::Client;
-use crate::commands::load_settings;
+use crate::commands::{connect, load_settings};
 use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 use crate::{printer, prompts};
@@ -50,8 +49,7 @@ pub async fn run(args: &CheckoutArgs) -> Result<ExitCode> {
             .with_hint("Leave it out, or choose an empty path with --path."));
     }
     let workspace = Workspace::current()?;
-    let settings = load_settings(&args.credentials, &workspace)?;
-    let client = Client::new(&settings)?;
+    let client = connect(&load_settings(&args.credentials, &workspace)?).await?;
     let run = client.run(&args.experiment).await?;
     let experiment = run.experiment_id.to_string();
     let path = match &args.path {
@@ -85,10 +83,10 @@ fn agree(args: &CheckoutArgs, risky: &str) -> Result<()> {
         return Ok(());
     }
     if !prompts::can_ask() || args.json {
-        return Err(Error::new(told).with_hint("If you trust who recorded it, repeat this with --yes."));
+        return Err(Error::new(told).with_hint("If you trust who recorded it, repeat this with --yes.").unasked());
     }
     printer::warning(told);
-    if prompts::confirmed("Check it out? [y/N]")? { Ok(()) } else { Err(Error::new("nothing was checked out")) }
+    if prompts::confirmed("Check it out? (y/N)")? { Ok(()) } else { Err(Error::new("nothing was checked out")) }
 }
 
 fn print(experiment: &str, made: &CheckedOut) {

@@ -29,9 +29,8 @@ pub struct DeleteArgs {
 /// Deletes them, if all of them are there and that is what is wanted.
 pub async fn run(args: &DeleteArgs) -> Result<ExitCode> {
     if !args.yes && !prompts::can_ask() {
-        let told = Error::new("nobody is there to confirm it").with_hint("Add --yes to delete without asking.");
-        printer::error(&told);
-        return Ok(ExitCode::from(2));
+        let told = Error::new("nobody is there to confirm it");
+        return Err(told.with_hint("Add --yes to delete without asking.").unasked());
     }
     let client = changing::client(&args.credentials).await?;
     let mut names = Vec::new();

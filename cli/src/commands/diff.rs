@@ -8,8 +8,7 @@ use otrace_history::compare::{self, Comparison, FieldChange, FileChange, ResultC
 use serde_json::Value;
 
 use crate::args::CredentialArgs;
-use crate::client::Client;
-use crate::commands::load_settings;
+use crate::commands::{connect, load_settings};
 use crate::error::Result;
 use crate::printer::table::{Cell, Heading, Table};
 use crate::printer::{self, BAD, BUSY, FAINT, GOOD, PLAIN, STRONG, human};
@@ -37,7 +36,7 @@ pub struct DiffArgs {
 
 /// Asks the server for both and prints what differs.
 pub async fn run(args: &DiffArgs) -> Result<ExitCode> {
-    let client = Client::new(&load_settings(&args.credentials, &Workspace::current()?)?)?;
+    let client = connect(&load_settings(&args.credentials, &Workspace::current()?)?).await?;
     let (before, after) = (client.run(&args.before).await?, client.run(&args.after).await?);
     let comparison = compare::compare(&client, &before, &after).await;
     if args.json {

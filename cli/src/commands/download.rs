@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::args::CredentialArgs;
 use crate::client::Client;
-use crate::commands::load_settings;
+use crate::commands::{connect, load_settings};
 use crate::error::{Error, Result};
 use crate::printer::progress::{Meter, Progress};
 use crate::printer::{self, human};
@@ -51,7 +51,7 @@ pub struct DownloadArgs {
 
 /// Asks the server which files there are, and brings those that are wanted.
 pub async fn run(args: &DownloadArgs) -> Result<ExitCode> {
-    let client = Client::new(&load_settings(&args.credentials, &Workspace::current()?)?)?;
+    let client = connect(&load_settings(&args.credentials, &Workspace::current()?)?).await?;
     let found = client.run(&args.experiment).await;
     if let (Err(error), Ok(id)) = (&found, args.experiment.trim().parse::<Uuid>())
         && error.is_absent()

@@ -3,10 +3,10 @@
 use otrace_wire::Run;
 
 use crate::args::CredentialArgs;
-use crate::client::Client;
-use crate::commands::load_settings;
+use crate::commands::{connect, load_settings};
 use crate::error::{Error, Result};
 use crate::printer;
+use crate::settings::Settings;
 use crate::spool::kept;
 use crate::workspace::Workspace;
 
@@ -28,8 +28,7 @@ pub(super) async fn read(credentials: &CredentialArgs, workspace: &Workspace, is
         printer::note(format_args!("Offline: {ALONE}."));
         return of_workspace(workspace).await;
     }
-    let client = Client::new(&load_settings(credentials, workspace)?)?;
-    match of_project(&client).await {
+    match of_project(&load_settings(credentials, workspace)?).await {
         Err(error) if error.is_unreachable() => {
             printer::warning(format_args!("{}; {ALONE}", error.message()));
             of_workspace(workspace).await
@@ -38,7 +37,8 @@ pub(super) async fn read(credentials: &CredentialArgs, workspace: &Workspace, is
     }
 }
 
-async fn of_project(client: &Client) -> Result<History> {
+async fn of_project(settings: &Settings) -> Result<History> {
+    let client = connect(settings).await?;
     let project = client.whoami().await?.project.name;
     Ok(History { project, runs: client.all_runs().await? })
 }

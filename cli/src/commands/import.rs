@@ -64,14 +64,6 @@ pub struct ImportArgs {
     pub yes: bool,
 }
 
-/// Whether the project's runs may go, or files from elsewhere be sent.
-enum Consent {
-    Given,
-    Refused,
-    /// Nobody is there to give it.
-    Unasked,
-}
-
 /// Checks the manifest, and imports it if that is what is wanted.
 pub async fn run(args: &ImportArgs) -> Result<ExitCode> {
     let workspace = Workspace::current()?;
@@ -90,15 +82,10 @@ pub async fn run(args: &ImportArgs) -> Result<ExitCode> {
     if args.dry_run {
         printer::line(format_args!("{} can be imported. Nothing was sent.", human::counted(runs.len(), "run")));
     } else {
-        if !may_send(args, &outside)? {
-            return Ok(ExitCode::from(2));
-        }
+        may_send(args, &outside)?;
         let masker = if args.no_secret_masking { None } else { Some(Masker::of(&workspace)?) };
         let client = changing::client(&args.credentials).await?.patient(PATIENCE);
-        match import(&client, args, runs, masker.as_ref()).await? {
-            Some(outcome) => report(&outcome),
-            None => return Ok(ExitCode::from(2)),
-        }
+        report(&import(&client, args, runs, masker.as_ref()).await?);
         for told in masker.iter().flat_map(Masker::report) {
             printer::warning(told);
         }
@@ -131,71 +118,58 @@ fn tell_outside(outside: &[String]) {
 }
 
 /// Whether files from elsewhere may be sent. Agreeing to replace runs is not agreeing to that.
-fn may_send(args: &ImportArgs, outside: &[String]) -> Result<bool> {
-    let files = human::counted(outside.len(), "file");
-    match consent_to_send(args, outside)? {
-        Consent::Given => Ok(true),
-        Consent::Refused => Err(Error::new("the import was cancelled, and nothing was sent")),
-        Consent::Unasked => {
-            let told =
-                format!("the manifest names {files} from elsewhere, and nobody has agreed to send what is there");
-            printer::error(&Error::new(told).with_hint("Look at the names, and add --outside to send it."));
-            Ok(false)
-        }
-    }
-}
-
-fn consent_to_send(args: &ImportArgs, outside: &[String]) -> Result<Consent> {
+fn may_send(args: &ImportArgs, outside: &[String]) -> Result<()> {
     if outside.is_empty() {
-        return Ok(Consent::Given);
-    }
-    if args.yes || !prompts::can_ask() {
-        return Ok(Consent::Unasked);
+        return Ok(());
     }
     let files = human::counted(outside.len(), "file");
+    if args.yes || !prompts::can_ask() {
+        let told = format!("the manifest names {files} from elsewhere, and nobody has agreed to send what is there");
+        return Err(Error::new(told).with_hint("Look at the names, and add --outside to send it.").unasked());
+    }
     let question = format!("Send {files} from outside of the manifest's folder and the workspace, as they are? (y/N)");
-    Ok(if prompts::confirmed(&question)? { Consent::Given } else { Consent::Refused })
+    if prompts::confirmed(&question)? {
+        return Ok(());
+    }
+    Err(Error::new("the import was cancelled, and nothing was sent"))
 }
 
-/// Imports runs; nothing, if nobody could be asked. Whatever goes wrong, the project stays as it is.
+/// Imports runs. Whatever goes wrong, the project stays as it is.
 async fn import(
     client: &Client,
     args: &ImportArgs,
     runs: Vec<PlannedRun>,
     masker: Option<&Masker>,
-) -> Result<Option<ImportOutcome>> {
+) -> Result<ImportOutcome> {
     let begun = client.begin_import(Uuid::now_v7()).await?;
     let replaced = if args.append { 0 } else { begun.existing_runs };
-    let imported = match consent(args, replaced, runs.len()) {
-        Ok(Consent::Given) => place(client, begun.id, args, runs, masker).await.map(Some),
-        Ok(Consent::Refused) => Err(Error::new("the import was cancelled, and nothing was changed")),
-        Ok(Consent::Unasked) => {
-            let existing = human::counted(usize::try_from(replaced).unwrap_or(usize::MAX), "run");
-            let told =
-                format!("the project has {existing}, which would go to the trash, and nobody is there to confirm it");
-            printer::error(&Error::new(told).with_hint("Add --yes to replace them, or --append to keep them."));
-            Ok(None)
-        }
+    let imported = match may_replace(args, replaced, runs.len()) {
+        Ok(()) => place(client, begun.id, args, runs, masker).await,
         Err(error) => Err(error),
     };
-    if !matches!(imported, Ok(Some(_))) {
+    if imported.is_err() {
         // A server that can't be told so removes it by itself.
         let _ = client.abandon_import(begun.id).await;
     }
     imported
 }
 
-fn consent(args: &ImportArgs, replaced: u64, count: usize) -> Result<Consent> {
+/// Whether the project's runs may go.
+fn may_replace(args: &ImportArgs, replaced: u64, count: usize) -> Result<()> {
     if replaced == 0 || args.yes {
-        return Ok(Consent::Given);
-    }
-    if !prompts::can_ask() {
-        return Ok(Consent::Unasked);
+        return Ok(());
     }
     let existing = human::counted(usize::try_from(replaced).unwrap_or(usize::MAX), "run");
+    if !prompts::can_ask() {
+        let told =
+            format!("the project has {existing}, which would go to the trash, and nobody is there to confirm it");
+        return Err(Error::new(told).with_hint("Add --yes to replace them, or --append to keep them.").unasked());
+    }
     let new = human::counted(count, "run");
-    let question = format!("Import {new}, and move the {existing} of this project to the trash? (y/N)");
-    Ok(if prompts::confirmed(&question)? { Consent::Given } else { Consent::Refused })
+    if prompts::confirmed(&format!("Import {new}, and move the {existing} of this project to the trash? (y/N)"))? {
+        return Ok(());
+    }
+    Err(Error::new("the import was cancelled, and nothing was changed"))
 }
 
 /// Contents first, then the runs that name them, and last their place.

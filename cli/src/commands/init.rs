@@ -19,6 +19,7 @@ pub async fn run(args: &InitArgs) -> Result<()> {
     let settings = with_key(load_settings(&args.credentials, &workspace)?).await?;
     let client = Client::new(&settings)?;
     let identity = client.whoami().await?;
+    settings.check_flags(&identity.project)?;
     workspace.prepare()?;
     workspace.write_guides(args.force)?;
     let masker = Masker::of(&workspace)?;

@@ -27,6 +27,7 @@ pub async fn run(args: &LoginArgs) -> Result<()> {
     };
     let settings = settings.with_api_key(key);
     let identity = Client::new(&settings)?.whoami().await?;
+    settings.check_flags(&identity.project)?;
     keep(&path, &settings, settings.api_key()?, false, [&identity.account.email, &identity.project.name])
 }
 
@@ -36,9 +37,22 @@ pub(super) async fn in_browser(settings: &Settings) -> Result<Option<ApiKey>> {
     let path = path()?;
     let Some(approved) = device_login::approve(settings).await? else { return Ok(None) };
     let key = ApiKey::new(&approved.api_key)?;
+    if let Err(refused) = settings.check_flags(&approved.project) {
+        give_back(settings, &key).await?;
+        return Err(refused);
+    }
     // It is handed out once: it is saved before anything else can fail.
     keep(&path, settings, &key, true, [&approved.account.email, &approved.project.name])?;
     Ok(Some(key))
+}
+
+/// Has a key end that was made for this login and is not kept: nobody else has it.
+async fn give_back(settings: &Settings, key: &ApiKey) -> Result<()> {
+    if !matches!(Client::without_key(settings)?.revoke_key(key).await, Ok(true)) {
+        let server = &settings.api_url;
+        printer::warning(format_args!("the API key that was made is not kept: revoke it at {server}/projects"));
+    }
+    Ok(())
 }
 
 pub(super) fn path() -> Result<PathBuf> {

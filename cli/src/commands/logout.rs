@@ -34,7 +34,7 @@ enum Key {
 pub async fn run(args: &LogoutArgs) -> Result<()> {
     let path = login::path()?;
     let saved = saved_login::load(&path)?;
-    let flags = CredentialArgs { api_url: args.api_url.clone(), api_key: None };
+    let flags = CredentialArgs { api_url: args.api_url.clone(), ..CredentialArgs::default() };
     let settings = load_settings(&flags, &Workspace::current()?);
     let is_key_given = settings.as_ref().is_ok_and(|settings| settings.clone().without_saved_key().api_key().is_ok());
     let servers: Vec<String> = if args.all {

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::args::CredentialArgs;
 use crate::client::Client;
-use crate::commands::load_settings;
+use crate::commands::{connect, load_settings};
 use crate::error::{Error, Result};
 use crate::printer;
 use crate::printer::raw::Raw;
@@ -60,7 +60,7 @@ struct Reader<'a> {
 
 /// Asks the server and prints it.
 pub async fn run(args: &LogsArgs) -> Result<ExitCode> {
-    let client = Client::new(&load_settings(&args.credentials, &Workspace::current()?)?)?;
+    let client = connect(&load_settings(&args.credentials, &Workspace::current()?)?).await?;
     let run = client.run(&args.experiment).await?;
     let stream = match (&args.log, args.stderr) {
         (Some(_), _) => LogStream::Log,

@@ -37,6 +37,7 @@ use std::process::ExitCode;
 
 use crate::args::{Cli, Command, CredentialArgs};
 use crate::child::heir;
+use crate::client::Client;
 use crate::error::Result;
 use crate::settings::{ApiKey, Settings};
 use crate::workspace::Workspace;
@@ -76,7 +77,7 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Heir(args) => heir::run(&args)?,
         Command::Man(args) => man::run(&args)?,
     }
-    Ok(ExitCode::SUCCESS)
+    printer::done()
 }
 
 /// The settings in force, where the key may be piped in: `--api-key -`.
@@ -87,6 +88,16 @@ fn load_settings(flags: &CredentialArgs, workspace: &Workspace) -> Result<Settin
         flags.api_key = Some(key.expose().to_owned());
     }
     Settings::load(&flags, workspace)
+}
+
+/// A client for these settings. Where a flag says which project is meant, a key of another one is refused before
+/// anything else is asked.
+pub async fn connect(settings: &Settings) -> Result<Client> {
+    let client = Client::new(settings)?;
+    if settings.has_project_flag() {
+        settings.check_flags(&client.whoami().await?.project)?;
+    }
+    Ok(client)
 }
 
 /// Asks for a key. Where there is nobody to ask, the key in force is good, if there is one.

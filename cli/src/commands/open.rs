@@ -29,7 +29,8 @@ pub async fn run(args: &OpenArgs) -> Result<ExitCode> {
     let settings = load_settings(&args.credentials, &Workspace::current()?)?;
     let client = Client::new(&settings)?;
     let project = client.whoami().await?.project;
-    let slug = if is_slug(&project.slug) { project.slug.as_str() } else { "current" };
+    settings.check_flags(&project)?;
+    let slug = if browser::is_slug(&project.slug) { project.slug.as_str() } else { "current" };
     let mut page = format!("{}/projects/{slug}/runs", settings.api_url);
     if let Some(experiment) = &args.experiment {
         page = format!("{page}/{}", client.run(experiment).await?.experiment_id);
@@ -39,9 +40,4 @@ pub async fn run(args: &OpenArgs) -> Result<ExitCode> {
         printer::note("There is no browser to open here: open the address above.");
     }
     printer::done()
-}
-
-/// A server could send us to another page of its own by it, but to none of another server.
-fn is_slug(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }

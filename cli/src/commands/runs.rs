@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::args::CredentialArgs;
 use crate::client::Client;
 use crate::client::reading::RunsQuery;
-use crate::commands::load_settings;
+use crate::commands::{connect, load_settings};
 use crate::error::Result;
 use crate::printer;
 use crate::printer::table::Table;
@@ -42,8 +42,8 @@ pub struct RunsArgs {
     #[arg(long = "tag", value_name = "TAG")]
     pub tags: Vec<String>,
 
-    /// What to order by: created, number, duration, status, title or metrics.NAME; with a minus before it,
-    /// the other way round [default: the newest first]
+    /// What to order by: created, number, duration, status, title, metrics.NAME or config.NAME; with a minus before
+    /// it, the other way round [default: the newest first]
     #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
     pub sort: Option<String>,
 
@@ -71,7 +71,7 @@ struct Found {
 /// Asks the server and prints them.
 pub async fn run(args: &RunsArgs) -> Result<ExitCode> {
     let columns = chosen_columns(args)?;
-    let client = Client::new(&load_settings(&args.credentials, &Workspace::current()?)?)?;
+    let client = connect(&load_settings(&args.credentials, &Workspace::current()?)?).await?;
     let found = collect(&client, args).await?;
     if args.json {
         printer::json(&found)?;

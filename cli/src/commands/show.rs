@@ -8,8 +8,7 @@ use otrace_wire::{LogStream, Run, Snapshot};
 use serde_json::Value;
 
 use crate::args::CredentialArgs;
-use crate::client::Client;
-use crate::commands::load_settings;
+use crate::commands::{connect, load_settings};
 use crate::error::Result;
 use crate::printer::table::{Cell, Heading, Table};
 use crate::printer::{self, PLAIN, STRONG, human};
@@ -33,7 +32,7 @@ pub struct ShowArgs {
 
 /// Asks the server and prints it.
 pub async fn run(args: &ShowArgs) -> Result<ExitCode> {
-    let client = Client::new(&load_settings(&args.credentials, &Workspace::current()?)?)?;
+    let client = connect(&load_settings(&args.credentials, &Workspace::current()?)?).await?;
     let run = client.run(&args.experiment).await?;
     if args.json {
         printer::json(&run)?;

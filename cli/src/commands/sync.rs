@@ -5,7 +5,7 @@ use std::time::Duration;
 use otrace_wire::ExperimentId;
 
 use crate::args::SyncArgs;
-use crate::commands::load_settings;
+use crate::commands::{connect, load_settings};
 use crate::error::{Error, Result};
 use crate::printer;
 use crate::settings::Settings;
@@ -24,6 +24,9 @@ const BESIDE: Duration = Duration::from_secs(4);
 pub async fn run(args: &SyncArgs) -> Result<()> {
     let workspace = Workspace::initialized()?;
     let settings = load_settings(&args.credentials, &workspace)?;
+    if settings.has_project_flag() {
+        connect(&settings).await?;
+    }
     let finisher = Finisher { workspace: &workspace, settings: &settings, patience: PATIENCE, is_quiet: false };
     let entries = Spool::of(&workspace).entries();
     if entries.is_empty() {

@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::args::CredentialArgs;
-use crate::client::Client;
-use crate::commands::{changing, load_settings};
+use crate::commands::{changing, connect, load_settings};
 use crate::error::{Error, Result};
 use crate::printer;
 use crate::workspace::Workspace;
@@ -32,7 +31,7 @@ pub struct TagArgs {
 pub async fn run(args: &TagArgs) -> Result<ExitCode> {
     let (add, remove) = changes(&args.changes)?;
     let client = if args.changes.is_empty() {
-        Client::new(&load_settings(&args.credentials, &Workspace::current()?)?)?
+        connect(&load_settings(&args.credentials, &Workspace::current()?)?).await?
     } else {
         let client = changing::client(&args.credentials).await?;
         client.change_tags(&args.experiment, &add, &remove).await?;

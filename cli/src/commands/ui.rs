@@ -9,7 +9,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 
 use crate::args::CredentialArgs;
-use crate::commands::load_settings;
+use crate::commands::{connect, load_settings};
 use crate::error::{Error, Result};
 use crate::settings::Settings;
 use crate::signals::Guard;
@@ -82,6 +82,12 @@ async fn serve(
         has_own_server = ready.is_ok();
         if let Err(error) = ready {
             printer::warning(error);
+        }
+    }
+    if settings.has_project_flag() {
+        tokio::select! {
+            connected = connect(&settings) => { connected?; }
+            _ = guard.stop() => return Ok(()),
         }
     }
     let address = listener.local_addr().map_err(|error| Error::new(format!("could not listen: {error}")))?;

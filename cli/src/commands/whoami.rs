@@ -13,13 +13,14 @@ use crate::workspace::Workspace;
 pub async fn run(args: &WhoamiArgs) -> Result<()> {
     let settings = load_settings(&args.credentials, &Workspace::current()?)?;
     let identity = Client::new(&settings)?.whoami().await?;
+    settings.check_flags(&identity.project)?;
     if args.json {
-        printer::line(json!({
+        printer::json(&json!({
             "account": identity.account,
             "project": identity.project,
             "api_key": identity.api_key,
             "api_url": settings.api_url,
-        }));
+        }))?;
     } else {
         printer::line(format_args!("Account: {}", identity.account.email));
         printer::line(format_args!("Project: {}", identity.project.name));

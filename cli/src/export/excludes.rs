@@ -2,9 +2,8 @@
 
 use std::path::{Component, Path};
 
-use glob::Pattern;
-
 use crate::error::{Error, Result};
+use crate::traceignore;
 
 /// What is left out unless somebody wants it: environments, caches, builds. Each is a folder, at any depth.
 pub const DEFAULTS: [&str; 14] = [
@@ -34,9 +33,7 @@ pub struct Excludes {
 
 #[derive(Debug)]
 struct Rule {
-    pattern: Pattern,
-    directories_only: bool,
-    from_root: bool,
+    rule: traceignore::Rule,
     /// The folders in which it says nothing. A branch may be called `build`.
     silent_in: &'static [&'static str],
 }
@@ -59,30 +56,20 @@ impl Excludes {
 
 impl Rule {
     fn matches(&self, path: &Path, is_directory: bool) -> bool {
-        if self.directories_only && !is_directory {
-            return false;
-        }
         let is_silent = |part: Component<'_>| self.silent_in.iter().any(|folder| part.as_os_str() == *folder);
-        if path.components().any(is_silent) {
-            return false;
-        }
-        if self.from_root {
-            return self.pattern.matches_path(path);
-        }
-        path.file_name().is_some_and(|name| self.pattern.matches_path(Path::new(name)))
+        !path.components().any(is_silent) && self.rule.matches(path, is_directory)
     }
 }
 
 /// The same rules as `.traceignore` has.
 fn rule(text: &str, silent_in: &'static [&'static str]) -> Result<Rule> {
     let text = text.trim().trim_start_matches("./");
-    let name = text.trim_end_matches('/');
-    let pattern = Pattern::new(name.trim_start_matches('/'))
-        .map_err(|error| Error::new(format!("--exclude {text} is no pattern: {error}")))?;
-    if pattern.as_str().is_empty() {
+    let rule =
+        traceignore::Rule::new(text).map_err(|error| Error::new(format!("--exclude {text} is no pattern: {error}")))?;
+    if rule.is_empty() {
         return Err(Error::new("--exclude needs a name or a pattern, such as examples or \"*.pt\""));
     }
-    Ok(Rule { pattern, directories_only: text.ends_with('/'), from_root: name.contains('/'), silent_in })
+    Ok(Rule { rule, silent_in })
 }
 
 #[cfg(test)]

@@ -106,5 +106,6 @@ fn log(kept: &left_behind::Log, measured: &Measured, now: &str) -> Result<Log> {
         text_content: None,
         hash: Some(file.digest),
         created_at: Some(now.to_owned()),
+        times: None,
     })
 }

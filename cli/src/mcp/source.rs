@@ -2,15 +2,16 @@
 //! that the agent names in the workspace.
 
 use std::path::{Component, Path, PathBuf};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use otrace_mcp::{Download, FileOf, LogOf, Refusal, RunsPage, RunsQuery, SavedFile, Source};
 use otrace_wire::{Run, Sha256Digest};
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::args::CredentialArgs;
 use crate::client::{Client, reading};
+use crate::commands::connect;
 use crate::commands::download::fetch;
 use crate::commands::download::folder::{self, Folder};
 use crate::commands::download::plan::{self, Wanted};
@@ -32,8 +33,8 @@ pub(super) struct Here {
     credentials: CredentialArgs,
     workspace: Workspace,
     may_write: bool,
-    /// Made at the first call that finds a server and a key.
-    found: OnceLock<Found>,
+    /// Made at the first call that finds a server and a key of the project that is meant.
+    found: OnceCell<Found>,
 }
 
 /// What the settings lead to.
@@ -44,21 +45,20 @@ struct Found {
 
 impl Here {
     pub(super) fn new(credentials: CredentialArgs, workspace: Workspace, may_write: bool) -> Self {
-        Self { credentials, workspace, may_write, found: OnceLock::new() }
+        Self { credentials, workspace, may_write, found: OnceCell::new() }
     }
 
     /// The settings are read at each call until they are complete: somebody may log in meanwhile.
-    fn found(&self) -> Result<&Found> {
-        if let Some(found) = self.found.get() {
-            return Ok(found);
-        }
-        let settings = Settings::load(&self.credentials, &self.workspace)?;
-        let client = Client::new(&settings)?;
-        Ok(self.found.get_or_init(|| Found { client, settings }))
+    async fn found(&self) -> Result<&Found> {
+        let find = || async {
+            let settings = Settings::load(&self.credentials, &self.workspace)?;
+            Ok::<_, Error>(Found { client: connect(&settings).await?, settings })
+        };
+        self.found.get_or_try_init(find).await
     }
 
-    fn client(&self) -> Result<&Client> {
-        Ok(&self.found()?.client)
+    async fn client(&self) -> Result<&Client> {
+        Ok(&self.found().await?.client)
     }
 
     async fn page(&self, asked: &RunsQuery) -> Result<RunsPage> {
@@ -70,12 +70,12 @@ impl Here {
             limit: Some(asked.limit),
             cursor: asked.cursor.clone(),
         };
-        let page = self.client()?.runs(&query).await?;
+        let page = self.client().await?.runs(&query).await?;
         Ok(RunsPage { runs: page.runs, next_cursor: page.next_cursor })
     }
 
     async fn short_text(&self, sha256: &Sha256Digest) -> Result<Option<String>> {
-        match self.client()?.content(sha256).await {
+        match self.client().await?.content(sha256).await {
             Ok(bytes) if bytes.len() <= TEXT_MAX => Ok(String::from_utf8(bytes).ok()),
             Ok(_) => Ok(None),
             Err(error) if error.is_absent() => Ok(None),
@@ -87,8 +87,8 @@ impl Here {
     async fn run_with(&self, artifact: &str) -> Result<Run> {
         let unknown = || Error::new(format!("Unknown artifact: {artifact}"));
         let id: Uuid = artifact.trim().parse().map_err(|_| unknown())?;
-        let run = self.client()?.artifact(id).await?.run_id.ok_or_else(unknown)?;
-        self.client()?.run(&run.to_string()).await
+        let run = self.client().await?.artifact(id).await?.run_id.ok_or_else(unknown)?;
+        self.client().await?.run(&run.to_string()).await
     }
 
     /// Brings a file, or those that a folder or a glob names. One that is there already is not brought again.
@@ -104,7 +104,7 @@ impl Here {
         let folder = self.folder(run)?;
         let mut saved = Vec::with_capacity(plan.wanted.len());
         for wanted in &plan.wanted {
-            let target = fetch(self.client()?, &folder, wanted, true, &Meter::default()).await?;
+            let target = fetch(self.client().await?, &folder, wanted, true, &Meter::default()).await?;
             saved.push(self.saved(wanted, &target));
         }
         Ok(saved)
@@ -122,7 +122,7 @@ impl Here {
                 return Err(Error::new(told).with_hint("Name another output."));
             }
             let meter = Meter::default();
-            self.client()?.download_in_sight(&wanted.digest, wanted.size, &target, false, &meter).await?;
+            self.client().await?.download_in_sight(&wanted.digest, wanted.size, &target, false, &meter).await?;
         }
         Ok(vec![self.saved(wanted, &target)])
     }
@@ -163,12 +163,10 @@ impl Here {
 
     /// Where the key belongs to another project than the workspace, nothing is written: exp042 is a different run there.
     async fn write_note(&self, run: &str, text: &str) -> Result<()> {
-        let found = self.found()?;
-        let client = found.client.patient(PATIENCE);
-        if found.settings.project_id.is_some()
-            && let Some(other) = found.settings.other_project(&client.whoami().await?.project)
-        {
-            return Err(Error::new(other));
+        let Found { client, settings } = self.found().await?;
+        let client = client.patient(PATIENCE);
+        if settings.guards_changes() {
+            settings.check_project(&client.whoami().await?.project)?;
         }
         client.add_note(run, Uuid::now_v7(), text).await
     }
@@ -183,7 +181,7 @@ impl Source for Here {
     }
 
     async fn project(&self) -> otrace_mcp::Result<String> {
-        Ok(self.client()?.whoami().await?.project.name)
+        Ok(self.client().await?.whoami().await?.project.name)
     }
 
     async fn runs(&self, query: &RunsQuery) -> otrace_mcp::Result<RunsPage> {
@@ -191,7 +189,7 @@ impl Source for Here {
     }
 
     async fn run(&self, name: &str) -> otrace_mcp::Result<Run> {
-        Ok(self.client()?.run(name).await?)
+        Ok(self.client().await?.run(name).await?)
     }
 
     async fn run_of(&self, artifact: &str) -> otrace_mcp::Result<Run> {
@@ -203,7 +201,7 @@ impl Source for Here {
     }
 
     async fn log(&self, run: &Run, log: &LogOf, from: u64) -> otrace_mcp::Result<Vec<u8>> {
-        Ok(self.client()?.log(&run.id.to_string(), log.stream, log.path.as_deref(), from).await?)
+        Ok(self.client().await?.log(&run.id.to_string(), log.stream, log.path.as_deref(), from).await?)
     }
 
     async fn download(&self, run: &Run, file: FileOf<'_>) -> otrace_mcp::Result<Download> {

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::run_spec::RunSpec;
+use crate::small_files;
 use crate::workspace::Workspace;
 
 /// `otrace_<directory>_runspec.yaml` in the workspace.
@@ -35,10 +36,12 @@ fn sanitized(name: &str) -> String {
 
 /// Reads a file: YAML if it is named so, JSON otherwise.
 pub fn load(path: &Path) -> Result<RunSpec> {
-    let text = fs::read_to_string(path).map_err(|error| match error.kind() {
+    let text = small_files::read(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Error::new(format!("RunSpec file not found: {}", path.display())),
         _ => Error::file("read", path, &error),
     })?;
+    let text = String::from_utf8(text)
+        .map_err(|_| Error::new(format!("RunSpec file is not valid UTF-8: {}", path.display())))?;
     RunSpec::from_value(&parse(&text, path)?).map_err(|mistakes| {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         Error::from(mistakes).with_hint(format!("Correct {name}."))

@@ -33,12 +33,22 @@ pub enum Surface {
     Packages,
     /// A file, by its path.
     File(String),
+    /// A commit: what it has added to a file, or said.
+    Commit {
+        /// The file's path, or what else of the commit.
+        place: String,
+        /// The commit, in short.
+        commit: String,
+    },
 }
 
 impl Surface {
     /// Whether a line's number helps to find the place.
     fn has_lines(&self) -> bool {
-        !matches!(self, Self::Command | Self::Intent | Self::Setup | Self::Title | Self::RemoteUrl)
+        !matches!(
+            self,
+            Self::Command | Self::Intent | Self::Setup | Self::Title | Self::RemoteUrl | Self::Commit { .. }
+        )
     }
 }
 
@@ -56,6 +66,7 @@ impl fmt::Display for Surface {
             Self::Stderr => "stderr",
             Self::Packages => "the list of packages",
             Self::File(path) => path,
+            Self::Commit { place, commit } => return write!(f, "{place} of commit {commit}"),
         })
     }
 }
@@ -66,6 +77,8 @@ pub struct Findings {
     masked: Found,
     /// What was found in artifacts, which are kept as they are.
     left: Found,
+    /// What was found in commits, which are kept as they are too.
+    committed: Found,
 }
 
 type Found = BTreeMap<(Surface, String), Seen>;
@@ -85,7 +98,8 @@ impl Findings {
 
     /// Takes note of one that was left where it is.
     pub fn left(&mut self, surface: &Surface, kind: &str, line: u64) {
-        note(&mut self.left, surface, kind, line);
+        let found = if matches!(surface, Surface::Commit { .. }) { &mut self.committed } else { &mut self.left };
+        note(found, surface, kind, line);
     }
 
     /// What people are told about it, a sentence or two for each warning.
@@ -102,7 +116,13 @@ impl Findings {
                  leave it out."
             )
         });
-        [masked, left].into_iter().flatten().collect()
+        let committed = told(&self.committed).map(|(secrets, places)| {
+            format!(
+                "commits that no remote has are sent as they are, and hold what looks like {secrets}: {places}. Make \
+                 what is secret useless, and rewrite the commits before the next run."
+            )
+        });
+        [masked, left, committed].into_iter().flatten().collect()
     }
 }
 
@@ -163,6 +183,17 @@ mod tests {
         }
         assert!(findings.report()[0].starts_with("masked 6 secrets"), "{:?}", findings.report());
         assert!(findings.report()[0].contains("stdout (lines 12, 13, 14 and on)"), "{:?}", findings.report());
+    }
+
+    #[test]
+    fn commits_have_a_warning_of_their_own() {
+        let mut findings = Findings::default();
+        let surface = Surface::Commit { place: "train.py".to_owned(), commit: "3f78685".to_owned() };
+        findings.left(&surface, "openai key", 3);
+        findings.left(&surface, "openai key", 3);
+        let report = findings.report();
+        assert_eq!(report.len(), 1);
+        assert!(report[0].contains("2 secrets: openai key in train.py of commit 3f78685. Make"), "{report:?}");
     }
 
     #[test]

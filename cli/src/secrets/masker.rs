@@ -5,9 +5,11 @@ use std::fmt;
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use uuid::Uuid;
+
 use super::assignments;
 use super::findings::{Findings, Surface};
-use super::{Scanner, Span, Stream};
+use super::{Remembered, Scanner, Span, Stream};
 use crate::error::Result;
 use crate::run_spec::RunSpec;
 use crate::workspace::Workspace;
@@ -32,6 +34,17 @@ impl Masker {
     /// One for the runs of a workspace.
     pub fn of(workspace: &Workspace) -> Result<Self> {
         Ok(Self::new(Scanner::of(workspace)?))
+    }
+
+    /// One for a run that was begun earlier, perhaps with another environment: it knows what [`Self::remembered`] gave
+    /// then.
+    pub fn of_run(workspace: &Workspace, run: Uuid, remembered: &[Remembered]) -> Result<Self> {
+        Ok(Self::new(Scanner::of_run(workspace, run, remembered)?))
+    }
+
+    /// The values that it knows, by hashes that are this run's own.
+    pub fn remembered(&self, run: Uuid) -> Vec<Remembered> {
+        self.scanner.values().remembered(run)
     }
 
     pub(super) fn new(scanner: Scanner) -> Self {

@@ -3,8 +3,9 @@
 //! Everything is masked when our copy of it is made, so that what is hashed and sent never held it. What
 //! counts as a secret: keys with a well-known shape ([`tokens`]), passwords in URLs ([`urls`]), private keys
 //! ([`pem`]), values that are given to a name such as `api_key` ([`assignments`]), and what `.env` files and
-//! the environment hold under such names ([`values`]). Only `values` reads files and the environment; no
-//! module but [`stream`] knows that text comes in pieces.
+//! the environment hold under such names ([`values`]), which of an environment that is gone are known by their
+//! hashes ([`remembered`]). Only `values` reads files and the environment; no module but [`stream`] knows that text
+//! comes in pieces.
 
 mod assignments;
 mod entropy;
@@ -12,6 +13,7 @@ mod findings;
 mod masker;
 mod names;
 mod pem;
+mod remembered;
 mod shapes;
 mod stream;
 mod tokens;
@@ -24,9 +26,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use uuid::Uuid;
 
 pub use findings::Surface;
 pub use masker::Masker;
+pub use remembered::Remembered;
 pub use stream::Stream;
 
 use crate::error::{Error, Result};
@@ -72,6 +76,16 @@ impl Scanner {
     /// One that knows the values in the workspace's `.env` files and in this process's environment.
     pub fn of(workspace: &Workspace) -> Result<Self> {
         Self::with(Values::of(workspace.root(), std::env::vars_os()))
+    }
+
+    /// The same, which knows besides what was known when a run began.
+    fn of_run(workspace: &Workspace, run: Uuid, remembered: &[Remembered]) -> Result<Self> {
+        let values = Values::of(workspace.root(), std::env::vars_os());
+        Self::with(values.map(|values| values.remembering(run, remembered)))
+    }
+
+    fn values(&self) -> &Values {
+        &self.0.values
     }
 
     fn with(values: Result<Values, aho_corasick::BuildError>) -> Result<Self> {

@@ -7,10 +7,12 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
+use uuid::Uuid;
 
 use super::Span;
 use super::entropy;
 use super::names::{self, Secrecy};
+use super::remembered::{Hashes, Remembered};
 
 /// What is larger is no file of settings.
 const FILE_MAX: u64 = 1024 * 1024;
@@ -38,12 +40,14 @@ pub struct Values {
     kinds: Vec<String>,
     texts: Vec<Vec<u8>>,
     search: Option<AhoCorasick>,
+    /// Those of which only hashes are known.
+    hashes: Hashes,
 }
 
 impl Values {
     /// Those of the `.env` files in a folder, and of these variables.
     pub fn of(folder: &Path, variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Self, BuildError> {
-        let mut values = Self { kinds: Vec::new(), texts: Vec::new(), search: None };
+        let mut values = Self { kinds: Vec::new(), texts: Vec::new(), search: None, hashes: Hashes::default() };
         for file in files(folder) {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let text = fs::read(&file).unwrap_or_default();
@@ -66,6 +70,21 @@ impl Values {
         Ok(values)
     }
 
+    /// These, and those that were known when a run began.
+    pub fn remembering(self, run: Uuid, remembered: &[Remembered]) -> Self {
+        // What is here still is found without its hash, and sooner.
+        let here = self.remembered(run);
+        let is_gone =
+            |secret: &&Remembered| (VALUE_MIN..=VALUE_MAX).contains(&secret.length()) && !here.contains(secret);
+        let hashes = Hashes::of(run, remembered.iter().filter(is_gone).take(VALUES_MAX).cloned());
+        Self { hashes, ..self }
+    }
+
+    /// These, by hashes that are a run's own.
+    pub fn remembered(&self, run: Uuid) -> Vec<Remembered> {
+        self.kinds.iter().zip(&self.texts).map(|(kind, text)| Remembered::of(kind, text, run)).collect()
+    }
+
     fn add(&mut self, kind: String, value: &[u8]) {
         let is_known = self.texts.iter().any(|text| text == value);
         if !is_known && self.texts.len() < VALUES_MAX {
@@ -76,11 +95,11 @@ impl Values {
 
     /// Adds those that are in a text.
     pub fn find(&self, text: &[u8], spans: &mut Vec<Span>) {
-        let Some(search) = &self.search else { return };
-        for hit in search.find_iter(text) {
+        for hit in self.search.iter().flat_map(|search| search.find_iter(text)) {
             let kind = Cow::Owned(self.kinds[hit.pattern().as_usize()].clone());
             spans.push(Span { range: hit.range(), kind, is_more: false });
         }
+        self.hashes.find(text, spans);
     }
 
     /// How much of the beginning of a text holds no beginning of one that goes on behind its end.

@@ -24,6 +24,7 @@ use crate::series::finder::Finder;
 use crate::series::rows::Kind;
 use crate::series::sink::Sink;
 use crate::series::starts::Starts;
+pub use crate::series::starts::is_latest_run;
 use crate::series::tail::Tail;
 
 /// The source of the points in the file that `TRACE_METRICS` names.

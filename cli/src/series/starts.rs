@@ -13,6 +13,8 @@ use crate::private_files;
 pub const ANCHOR: usize = 64;
 /// A longer list is none of ours.
 const LIST_MAX_BYTES: u64 = 1024 * 1024;
+/// What the names of the lists end with, which are beside the metrics files.
+const ENDING: &str = "starts.json";
 
 /// A place in a file, and what stands before it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +35,7 @@ pub struct Starts(Vec<Start>);
 impl Starts {
     /// Reads what was written down for this run, or else writes down how large the files are now.
     pub fn of_run<'a>(metrics_file: &Path, found: impl Iterator<Item = &'a Path>) -> Self {
-        let list = metrics_file.with_extension("starts.json");
+        let list = metrics_file.with_extension(ENDING);
         if let Some(starts) = read(&list) {
             return Self(starts);
         }
@@ -72,6 +74,17 @@ impl Start {
     }
 }
 
+/// Whether no other run has begun here since the one with this metrics file. Until then, what is added to its declared
+/// files is its own.
+pub fn is_latest_run(metrics_file: &Path) -> bool {
+    let begun = |list: &Path| list.symlink_metadata().and_then(|found| found.modified()).ok();
+    let own = metrics_file.with_extension(ENDING);
+    let Some(own_begun) = begun(&own) else { return false };
+    let others = metrics_file.parent().and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    let mut others = others.map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with(ENDING));
+    !others.any(|other| other != own && begun(&other).is_some_and(|other| other > own_begun))
+}
+
 fn read(list: &Path) -> Option<Vec<Start>> {
     let found = list.symlink_metadata().ok()?;
     if !found.is_file() || found.len() > LIST_MAX_BYTES {
@@ -98,6 +111,20 @@ mod tests {
         fs::write(&old, "step,loss\n1,0.7\n2,0.4\n").expect("written");
         assert_eq!(later.of(&old), None);
         assert_eq!(later.of(&metrics), None);
+    }
+
+    #[test]
+    fn a_run_is_the_latest_until_another_one_begins() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [first, second] = ["exp001.jsonl", "exp002.jsonl"].map(|name| folder.path().join(name));
+        assert!(!is_latest_run(&first), "nobody knows");
+        Starts::of_run(&first, std::iter::empty());
+        assert!(is_latest_run(&first));
+        Starts::of_run(&second, std::iter::empty());
+        let later = first.with_extension(ENDING).metadata().and_then(|found| found.modified()).expect("a time")
+            + std::time::Duration::from_secs(1);
+        File::open(second.with_extension(ENDING)).and_then(|list| list.set_modified(later)).expect("dated");
+        assert!(!is_latest_run(&first) && is_latest_run(&second));
     }
 
     #[test]

@@ -1,9 +1,23 @@
 //! The order of the settings, without a real environment.
 
+use uuid::Uuid;
+
 use super::*;
 
 fn flags(url: Option<&str>, key: Option<&str>) -> CredentialArgs {
-    CredentialArgs { api_url: url.map(str::to_owned), api_key: key.map(str::to_owned) }
+    let (api_url, api_key) = (url.map(str::to_owned), key.map(str::to_owned));
+    CredentialArgs { api_key, api_url, ..CredentialArgs::default() }
+}
+
+/// Flags that say which project is meant.
+fn meant(id: &str, name: &str) -> CredentialArgs {
+    let (project_id, project_name) = (Some(id.to_owned()), Some(name.to_owned()));
+    CredentialArgs { project_id, project_name, ..CredentialArgs::default() }
+}
+
+/// The key's project.
+fn project() -> WhoamiProject {
+    WhoamiProject { id: Uuid::nil(), name: "wake-word".to_owned(), slug: "wake-word".to_owned() }
 }
 
 fn variables(pairs: &[(&str, &str)]) -> HashMap<String, String> {
@@ -44,6 +58,52 @@ fn the_nearest_setting_wins() {
     let settings = resolve(&none, &[], &[], None).expect("settings");
     assert_eq!(settings.api_url, DEFAULT_API_URL);
     assert!(settings.api_key().is_err());
+}
+
+#[test]
+fn the_project_that_is_meant_comes_from_the_nearest_setting_too() {
+    for (variable, option) in [("TRACE_PROJECT_ID", "--project-id"), ("TRACE_PROJECT_NAME", "--project-name")] {
+        let told = |flag: &str, environment: &[(&str, &str)], env_file: &[(&str, &str)]| {
+            let flags = if option == "--project-id" { meant(flag, "") } else { meant("", flag) };
+            let saved = Some(("http://saved", "trc_saved"));
+            resolve(&flags, environment, env_file, saved).expect("settings").disagreement(&project())
+        };
+        let of = |setting: &str, value: &str| {
+            let id = Uuid::nil();
+            let told =
+                format!("{setting} is {value}, but the API key belongs to wake-word ({id}). Correct one of them.");
+            Some(told)
+        };
+        let (environment, env_file) = ([(variable, "env")], [(variable, "file")]);
+        assert_eq!(told("flag", &environment, &env_file), of(option, "flag"));
+        assert_eq!(told(" ", &environment, &env_file), of(variable, "env"));
+        assert_eq!(told("", &[], &env_file), of(variable, "file"));
+        assert_eq!(told("", &[], &[]), None, "a saved login says nothing of projects");
+    }
+}
+
+#[test]
+fn a_flag_is_refused_at_all_and_an_id_elsewhere_where_something_changes() {
+    let (id, none) = (Uuid::nil().to_string(), meant("", ""));
+    let elsewhere = |name: &'static str| [(name, "other")];
+    // Whether the server is asked before it is read from, and is then refused; the same before a change.
+    for (flags, environment, reading, changing) in [
+        (meant("other", ""), None, (true, true), (true, true)),
+        (meant("", "other"), None, (true, true), (true, true)),
+        (meant(&id, "wake-word"), None, (true, false), (true, false)),
+        (meant(&id, ""), Some("TRACE_PROJECT_NAME"), (true, false), (true, false)),
+        (meant(&id, ""), Some("TRACE_PROJECT_ID"), (true, false), (true, false)),
+        (none.clone(), Some("TRACE_PROJECT_ID"), (false, false), (true, true)),
+        (none.clone(), Some("TRACE_PROJECT_NAME"), (false, false), (false, false)),
+        (none.clone(), None, (false, false), (false, false)),
+    ] {
+        let environment: Vec<_> = environment.into_iter().flat_map(elsewhere).collect();
+        let settings = resolve(&flags, &environment, &[], None).expect("settings");
+        let is_refused = (settings.has_project_flag(), settings.check_flags(&project()).is_err());
+        assert_eq!(is_refused, reading, "{flags:?} {environment:?}");
+        let is_refused = (settings.guards_changes(), settings.check_project(&project()).is_err());
+        assert_eq!(is_refused, changing, "{flags:?} {environment:?}");
+    }
 }
 
 #[test]
@@ -112,6 +172,14 @@ fn an_address_that_is_none_is_refused_with_an_example() {
     for url in ["localhost:8000", "ftp://host", "nonsense", "http://h/?q=1", "http://"] {
         let error = resolve(&flags(Some(url), None), &[], &[], None).expect_err(url).to_string();
         assert!(error.ends_with("It looks like http://localhost:8000."), "{error}");
+    }
+}
+
+#[test]
+fn a_password_in_an_address_is_refused_and_not_repeated() {
+    for url in ["https://ada:secret@h", "https://secret@h", "https://:secret@h"] {
+        let error = resolve(&flags(Some(url), None), &[], &[], None).expect_err(url).to_string();
+        assert!(error.contains("before the @") && !error.contains("secret"), "{error}");
     }
 }
 

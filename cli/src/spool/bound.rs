@@ -288,6 +288,7 @@ mod tests {
                 project_id: None,
                 keeps_secrets: false,
                 unstored_paths: Vec::new(),
+                secrets: Vec::new(),
             };
             Spool::of(&self.workspace).begin(Uuid::now_v7(), &asked).expect("begun")
         }

@@ -3,18 +3,19 @@
 use std::time::Duration;
 
 use otrace_wire::{RunDetails, RunOutcome};
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use crate::capture::stored::StoredFile;
 use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::spool::series::Sender;
+use crate::spool::series::{REQUESTS_MAX, Sender};
 use crate::upload;
 
-/// More requests than any run's series need.
-const SERIES_REQUESTS: usize = 100_000;
 /// How long a server that does not answer is given to hear of the run's end.
 const LAST_REQUEST: Duration = Duration::from_secs(2);
+/// How often the server hears of a run whose command has ended, for as long as there is something to send.
+const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// All that there is to send about a run.
 pub struct Parcel<'a> {
@@ -41,7 +42,7 @@ pub async fn deliver(client: &Client, run: Uuid, parcel: Parcel<'_>) -> Result<(
         failures.extend(client.put_details(run, &details).await.err());
     }
     if !is_away(&failures) {
-        failures.extend(series.send(client, run, SERIES_REQUESTS).await.err());
+        failures.extend(series.send(client, run, REQUESTS_MAX).await.err());
     }
     let told = client.update_run(run, outcome);
     if is_away(&failures) {
@@ -51,6 +52,18 @@ pub async fn deliver(client: &Client, run: Uuid, parcel: Parcel<'_>) -> Result<(
         failures.extend(told.await.err());
     }
     failures.into_iter().next().map_or(Ok(()), Err)
+}
+
+/// Says that the run is not lost, until this is let go of: a large file takes its time.
+pub fn keep_in_touch(client: &Client, run: Uuid) -> AbortOnDropHandle<()> {
+    let client = client.patient(Duration::ZERO);
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(HEARTBEAT).await;
+            // Whether the server is there is told by what counts.
+            let _ = client.heartbeat(run).await;
+        }
+    }))
 }
 
 /// Whether each further request would only be waited for in vain.

@@ -143,6 +143,7 @@ mod tests {
             project_id: None,
             keeps_secrets: false,
             unstored_paths: Vec::new(),
+            secrets: Vec::new(),
         };
         let run = Spool::of(&workspace).begin(Uuid::now_v7(), &asked).expect("begun");
         let captured = captured(&workspace);

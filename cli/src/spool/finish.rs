@@ -14,6 +14,7 @@ use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use crate::capture::large::Arrived;
+use crate::capture::snapshot;
 use crate::capture::stored::StoredFile;
 use crate::client::Client;
 use crate::error::{Error, Result};
@@ -23,8 +24,8 @@ use crate::spool::delivery::{self, Parcel};
 use crate::spool::gather::{self, Outputs};
 use crate::spool::records::{Asked, Captured, Content, Created, Started};
 use crate::spool::series::{self, Sender};
-use crate::spool::{Entry, Locked, kept};
-use crate::stored_log::StoredLog;
+use crate::spool::{Entry, Locked, files, kept};
+use crate::stored_log::{StoredLog, gap};
 use crate::workspace::Workspace;
 use crate::{clock, printer, upload};
 
@@ -72,6 +73,7 @@ impl Finisher<'_> {
         self.check_server(&asked)?;
         let Some(started) = entry.started()? else {
             self.end_what_never_started(&asked, entry).await?;
+            snapshot::discard(self.workspace, entry.id);
             run.remove();
             return Ok(Finished::NeverStarted);
         };
@@ -87,7 +89,7 @@ impl Finisher<'_> {
             None => RunOutcome { started_at: Some(started.started_at.clone()), ..self.broken_off(&started.name) },
         };
         let captured_at = outcome.finished_at.clone().unwrap_or_else(clock::now);
-        let cut_short = ended.map(|ended| ended.cut_short).unwrap_or_default();
+        let cut_short = ended.map(|ended| ended.cut_short);
         let captured = self.captured(run, &asked, &started, captured_at, cut_short).await?;
         self.deliver(&on_server, &captured, Sender::new(entry.series_file()), &outcome).await?;
         kept::keep(self.workspace, entry);
@@ -158,27 +160,36 @@ impl Finisher<'_> {
         }
     }
 
-    /// What there is to send. It is collected now, unless that was done already and nothing of it is torn.
+    /// What there is to send. It is collected now, unless that was done already and nothing of it is torn or missing.
     async fn captured(
         &self,
         run: &Locked,
         asked: &Asked,
         started: &Started,
         captured_at: String,
-        cut_short: Vec<Value>,
+        cut_short: Option<Vec<Value>>,
     ) -> Result<Captured> {
         let found = run.entry().captured()?;
-        if let Some(captured) = found.as_ref().filter(|captured| captured.is_synced) {
+        if let Some(captured) = found.as_ref().filter(|captured| captured.is_synced && !captured.lacks_series) {
             return Ok(captured.clone());
         }
         let (workspace, asked, started) = (self.workspace.clone(), asked.clone(), started.clone());
         let kept = run.entry().series_file();
         let is_torn = run.entry().is_from_before_a_restart();
-        let collect = move || match found {
-            Some(captured) if captured.is_whole(&workspace) => Ok(captured),
-            _ => {
-                series::rescue(&workspace, &started.name, kept);
-                collect(&workspace, &asked, started, &captured_at, is_torn, cut_short)
+        let collect = move || {
+            let series_cut_short = series::rescue(&workspace, &started.name, &asked.declared_paths(), kept);
+            match found {
+                Some(captured) if captured.is_synced || captured.is_whole(&workspace) => {
+                    if series_cut_short.is_none() {
+                        with_series(&workspace, &started.name, captured)
+                    } else {
+                        Ok(captured)
+                    }
+                }
+                _ => {
+                    let lacking = Lacking { logs: cut_short, series: series_cut_short, is_torn };
+                    collect(&workspace, &asked, started, &captured_at, lacking)
+                }
             }
         };
         let mut captured = tokio::task::spawn_blocking(collect)
@@ -207,6 +218,7 @@ impl Finisher<'_> {
             }
         }
         upload::leave_out(&lost, &mut details);
+        let _in_touch = delivery::keep_in_touch(&on_server.client, on_server.run);
         let parcel = Parcel { details, files: &files, series, outcome, is_shown: !self.is_quiet };
         delivery::deliver(&on_server.client, on_server.run, parcel).await
     }
@@ -223,29 +235,54 @@ async fn check_project(meant: &str, client: &Client) -> Result<()> {
         .with_hint("Set TRACE_API_KEY to a key of the first."))
 }
 
+/// What of a run is not whole.
+struct Lacking {
+    /// What its `otrace` has written down of the logs. Nothing, if it did not come to it.
+    logs: Option<Vec<Value>>,
+    /// Why its series are cut short, if they are.
+    series: Option<String>,
+    /// Whether a power cut may have torn the logs.
+    is_torn: bool,
+}
+
+/// Takes back that series are missing which are kept by now.
+fn with_series(workspace: &Workspace, name: &str, captured: Captured) -> Result<Captured> {
+    if !captured.lacks_series {
+        return Ok(captured);
+    }
+    let mut details = captured.read_details(workspace)?;
+    gather::series_are_whole(&mut details);
+    // In one step: whoever is killed at it leaves what was there.
+    files::write(&workspace.trace_dir().join("snapshots"), &format!("{name}.details.json"), &details)?;
+    Ok(Captured { lacks_series: false, ..captured })
+}
+
 /// Copies and reads the files of a run whose `otrace` did not come to it.
 fn collect(
     workspace: &Workspace,
     asked: &Asked,
     started: Started,
     captured_at: &str,
-    is_torn: bool,
-    cut_short: Vec<Value>,
+    lacking: Lacking,
 ) -> Result<Captured> {
     let name = &started.name;
     let (artifacts, logs) = (&asked.request.expected_artifact_paths, &asked.request.expected_log_paths);
-    let masker = if asked.keeps_secrets { None } else { Some(Masker::of(workspace)?) };
+    let run = asked.request.id.unwrap_or_default();
+    let masker = if asked.keeps_secrets { None } else { Some(Masker::of_run(workspace, run, &asked.secrets)?) };
     let outputs = Outputs { artifacts, unstored: &asked.unstored_paths, logs };
     let outputs = gather::keep_outputs(workspace, name, outputs, &Arrived::default(), masker.as_ref());
     let mut kept = started.configs.into_kept().merge(outputs);
-    kept.missing.extend(cut_short);
     let logs = [workspace.stdout_log(name), workspace.stderr_log(name)];
-    if is_torn {
+    if lacking.is_torn {
         for log in &logs {
             StoredLog::cut_what_never_came(log).map_err(|error| Error::file("write", log, &error))?;
         }
     }
     let [stdout, stderr] = logs.map(|log| gather::log(log, masker.as_ref()));
+    // Whoever went on with the logs has come to their end by now.
+    let noted = || [&stdout, &stderr].map(|log| gather::lacking(workspace, &log.path, &gap::noted(&log.path))).concat();
+    kept.missing.extend(lacking.logs.unwrap_or_else(noted));
+    kept.missing.extend(lacking.series.as_ref().map(|reason| gather::lacking_series(workspace, name, reason)));
     for told in masker.iter().flat_map(Masker::report) {
         printer::warning(told);
     }
@@ -260,7 +297,7 @@ fn collect(
     let mut details = gather::details(workspace, kept, started.snapshot, logs, captured_at);
     upload::leave_out(&torn.iter().map(|content| content.hash).collect(), &mut details);
     gather::write_details(workspace, name, &details)?;
-    Ok(Captured::of(workspace, name, contents))
+    Ok(Captured { lacks_series: lacking.series.is_some(), ..Captured::of(workspace, name, contents) })
 }
 
 fn modified_at(path: &Path) -> Option<OffsetDateTime> {

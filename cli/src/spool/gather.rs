@@ -1,9 +1,10 @@
 //! What a run comes to: its files, collected, and all that is sent about it, put together.
 
 use std::io::{BufWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use otrace_wire::{Log, LogStream, RunDetails, Snapshot};
+use serde_json::{Value, json};
 
 use crate::capture::artifacts::Kept;
 use crate::capture::expected::{self, Declared};
@@ -12,9 +13,13 @@ use crate::capture::stored::{self, Measure, StoredFile};
 use crate::child::heir;
 use crate::error::{Error, Result};
 use crate::secrets::Masker;
-use crate::stored_log::StoredLog;
+use crate::stored_log::gap::Gap;
+use crate::stored_log::{StoredLog, times};
 use crate::workspace::Workspace;
 use crate::{printer, private_files};
+
+/// What is missing of a run's series is said under this type.
+const SERIES: &str = "metrics";
 
 /// The paths that a command was to leave files at.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +89,25 @@ pub fn log(path: PathBuf, masker: Option<&Masker>) -> StoredFile {
     })
 }
 
+/// What is to be said of a log that is not whole: `[{path, type, reason}]`.
+pub fn lacking(workspace: &Workspace, log: &Path, gaps: &[Gap]) -> Vec<Value> {
+    let path = workspace.relative(log);
+    gaps.iter().map(|gap| json!({"path": path, "type": "log", "reason": gap.to_string()})).collect()
+}
+
+/// The same of series.
+pub fn lacking_series(workspace: &Workspace, name: &str, reason: &str) -> Value {
+    let path = workspace.relative(&workspace.metrics_file(name));
+    json!({"path": path, "type": SERIES, "reason": format!("its series are cut short: {reason}")})
+}
+
+/// Takes back what was said of series: all of them are kept by now.
+pub fn series_are_whole(details: &mut RunDetails) {
+    if let Some(snapshot) = &mut details.snapshot {
+        snapshot.missing_expected_paths.retain(|missing| missing["type"] != SERIES);
+    }
+}
+
 /// Our copies that there are to send, besides those of the snapshot.
 pub fn files<'a>(logs: [&'a StoredFile; 2], kept: &'a Kept) -> impl Iterator<Item = &'a StoredFile> {
     logs.into_iter().filter(|log| log.size > 0).chain(&kept.copies)
@@ -97,7 +121,9 @@ pub fn details(
     [stdout, stderr]: [&StoredFile; 2],
     captured_at: &str,
 ) -> RunDetails {
-    let log = |stream, log: &StoredFile| Log {
+    let [stdout_times, stderr_times] =
+        times::of_both([(stdout.path.as_path(), stdout.size), (stderr.path.as_path(), stderr.size)]);
+    let log = |stream, log: &StoredFile, times| Log {
         stream,
         path: Some(workspace.relative(&log.path)),
         size_bytes: Some(log.wire_size()),
@@ -105,6 +131,7 @@ pub fn details(
         text_content: (log.size == 0).then(String::new),
         hash: (log.size > 0).then_some(log.digest),
         created_at: Some(captured_at.to_owned()),
+        times,
     };
     let snapshot = Snapshot {
         stdout_log_path: Some(workspace.relative(&stdout.path)),
@@ -118,7 +145,7 @@ pub fn details(
         artifacts: kept.artifacts,
         results: kept.results,
         tables: kept.tables,
-        logs: vec![log(LogStream::Stdout, stdout), log(LogStream::Stderr, stderr)],
+        logs: vec![log(LogStream::Stdout, stdout, stdout_times), log(LogStream::Stderr, stderr, stderr_times)],
         snapshot: Some(snapshot),
     }
 }

@@ -22,6 +22,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use nix::libc::O_NOFOLLOW;
 use serde::Serialize;
@@ -49,6 +50,8 @@ const RESERVE_BYTES: usize = 16 * 1024;
 
 /// What the name of a folder begins with that is being made.
 const NEW: &str = ".new-";
+/// Longer than anybody takes to make one.
+const MAKING: Duration = Duration::from_mins(1);
 /// What the name of one begins with that is being removed.
 const SENT: &str = ".sent-";
 
@@ -108,6 +111,8 @@ impl Spool {
             if name.starts_with(SENT) {
                 // Whoever began to remove it was killed.
                 let _ = fs::remove_dir_all(entry.path());
+            } else if name.starts_with(NEW) {
+                remove_if_abandoned(&entry.path());
             }
             ids.extend(name.parse::<Uuid>());
         }
@@ -265,6 +270,20 @@ impl Locked {
         {
             printer::warning(Error::file("remove", folder, &error));
         }
+    }
+}
+
+/// Removes a folder whose maker was killed before it was a run's: its command has not been started.
+fn remove_if_abandoned(new: &Path) {
+    let is_old = |made: SystemTime| made.elapsed().is_ok_and(|age| age >= MAKING);
+    let is_left = new.symlink_metadata().is_ok_and(|found| found.is_dir() && found.modified().is_ok_and(is_old));
+    if !is_left {
+        return;
+    }
+    let lock = open_lock(new);
+    let is_held = lock.as_ref().is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)));
+    if !is_held {
+        let _ = fs::remove_dir_all(new);
     }
 }
 

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::capture::artifacts::Kept;
 use crate::capture::stored::{self, StoredFile};
 use crate::error::{Error, Result};
+use crate::secrets::Remembered;
 use crate::workspace::Workspace;
 
 /// `run.json`: the run, before the server is asked for it.
@@ -32,6 +33,9 @@ pub struct Asked {
     /// The expected artifacts whose contents are not stored.
     #[serde(default)]
     pub unstored_paths: Vec<String>,
+    /// The secrets that were known then, by their hashes: whoever sends the run may have another environment.
+    #[serde(default)]
+    pub secrets: Vec<Remembered>,
 }
 
 /// `started.json`: the run, at the moment before its command starts.
@@ -102,6 +106,9 @@ pub struct Captured {
     /// Whether all of it is on the disk. Otherwise a power cut may have torn it.
     #[serde(default)]
     pub is_synced: bool,
+    /// Whether there was no room for some of its series, which may still stand in the files that they were read from.
+    #[serde(default)]
+    pub lacks_series: bool,
 }
 
 /// One of our copies.
@@ -133,7 +140,12 @@ impl Started {
 impl Captured {
     /// What there is to send, now that it is in files.
     pub fn of(workspace: &Workspace, name: &str, contents: Vec<Content>) -> Self {
-        Self { details: workspace.relative(&workspace.details_file(name)), contents, is_synced: false }
+        Self {
+            details: workspace.relative(&workspace.details_file(name)),
+            contents,
+            is_synced: false,
+            lacks_series: false,
+        }
     }
 
     /// Whether each file is there, as it was.

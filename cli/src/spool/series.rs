@@ -4,12 +4,14 @@
 //! that goes on without its server needs no more memory, and nothing is read differently a second time.
 //! The server passes over what it has, so that all of it may be sent again.
 
+mod known;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::libc::O_NOFOLLOW;
@@ -19,8 +21,9 @@ use uuid::Uuid;
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::printer;
-use crate::series::Tailers;
+use crate::series::{Tailers, is_latest_run};
 use crate::workspace::Workspace;
+use known::Known;
 
 /// The source of the points that are measured of the machine.
 const SYSTEM_SOURCE: &str = "system";
@@ -28,6 +31,10 @@ const SYSTEM_SOURCE: &str = "system";
 const RESTARTS_MAX: u32 = 3;
 /// How long the files are read when the command has ended. What it left behind may write to them for ever.
 const LAST_LOOKS: Duration = Duration::from_secs(4);
+/// The same where all of them are read anew, or sent from where they are.
+const LONG_LOOKS: Duration = Duration::from_mins(1);
+/// More requests than what was kept of a run's series needs.
+pub const REQUESTS_MAX: usize = 100_000;
 
 /// Reads points from the files that they are written to, and keeps them, beside those of the machine.
 pub struct Collector {
@@ -38,6 +45,8 @@ pub struct Collector {
     unwritten: Vec<SeriesBatch>,
     /// How many points of the machine are kept.
     measured: u64,
+    /// What was kept by somebody else, and is not kept again.
+    known: Known,
 }
 
 /// Sends what was kept. Its clones go on from where it has come to.
@@ -53,7 +62,7 @@ impl Collector {
     /// Begins to follow the declared paths of a run, and what its command writes for us.
     pub fn new(workspace: &Workspace, name: &str, declared: &[String], path: PathBuf) -> Self {
         let tailers = Tailers::new(workspace.root(), declared, &workspace.metrics_file(name));
-        Self { tailers, path, unwritten: Vec::new(), measured: 0 }
+        Self { tailers, path, unwritten: Vec::new(), measured: 0, known: Known::default() }
     }
 
     /// Keeps what is new.
@@ -80,31 +89,42 @@ impl Collector {
 
     /// Keeps the rest, now that the command has ended. Gives why it is cut short, if it is.
     pub fn finish(&mut self) -> Option<String> {
+        self.finish_within(LAST_LOOKS)
+    }
+
+    fn finish_within(&mut self, patience: Duration) -> Option<String> {
         let begun = Instant::now();
-        while begun.elapsed() < LAST_LOOKS {
+        while begun.elapsed() < patience {
             if self.unwritten.is_empty() {
-                self.unwritten = self.tailers.end();
-            }
-            if self.unwritten.is_empty() {
-                return None;
+                let found = self.tailers.end();
+                if found.is_empty() {
+                    return None;
+                }
+                self.unwritten = self.known.without(found);
             }
             if let Err(error) = append(&self.path, &self.unwritten) {
-                let told = Error::file("write", &self.path, &error);
-                // Of a full disk it is told once.
-                let is_full = error.kind() == io::ErrorKind::StorageFull;
-                printer::warning(if is_full { told } else { told.context("the series are cut short:") });
+                printer::warning(Error::file("write", &self.path, &error));
                 return Some(error.to_string());
             }
             self.unwritten.clear();
         }
         None
     }
+
+    /// What there was no room for, as much as one request takes: first what was read already. Nothing, when all of the
+    /// files is read.
+    fn rest(&mut self) -> Vec<SeriesBatch> {
+        if self.unwritten.is_empty() { self.tailers.end() } else { std::mem::take(&mut self.unwritten) }
+    }
 }
 
-/// Keeps what a command wrote for us whose `otrace` was killed. Of that file each point has the number
-/// that it had before; of others nobody knows what was in them when the command started.
-pub fn rescue(workspace: &Workspace, name: &str, path: PathBuf) {
-    Collector::new(workspace, name, &[], path).finish();
+/// Keeps what a command measured whose `otrace` did not come to it: what it wrote for us, and what stands in the
+/// declared files, unless they may be a later run's by now. Gives why it is cut short, if it is.
+pub fn rescue(workspace: &Workspace, name: &str, declared: &[String], path: PathBuf) -> Option<String> {
+    let declared: &[String] = if is_latest_run(&workspace.metrics_file(name)) { declared } else { &[] };
+    let known = Known::of(&path);
+    let collector = Collector::new(workspace, name, declared, path);
+    Collector { known, ..collector }.finish_within(LONG_LOOKS)
 }
 
 fn append(path: &Path, batches: &[SeriesBatch]) -> io::Result<()> {
@@ -152,20 +172,54 @@ impl Sender {
         Ok(())
     }
 
+    /// Sends what there was no room to keep, from the files that it still stands in, after what was kept.
+    pub async fn send_rest(&mut self, of: &Arc<Mutex<Collector>>, client: &Client, run: Uuid) -> Result<()> {
+        self.send(client, run, REQUESTS_MAX).await?;
+        let begun = Instant::now();
+        while begun.elapsed() < LONG_LOOKS {
+            let collector = Arc::clone(of);
+            let read = move || collector.lock().unwrap_or_else(PoisonError::into_inner).rest();
+            let batches = tokio::task::spawn_blocking(read)
+                .await
+                .map_err(|error| Error::new(format!("a mistake in otrace ended it ({error})")))?;
+            if batches.is_empty() {
+                return Ok(());
+            }
+            let sent = AddSeries { batches };
+            let Some(added) = client.add_series(run, &sent).await? else { return Ok(()) };
+            if !has_all(&added, &sent.batches) {
+                return Err(not_taken());
+            }
+        }
+        Err(Error::new("there are too many series to be sent"))
+    }
+
     /// Goes on after what has arrived, or begins anew if the server has lost what had.
     fn confirm(&mut self, sent: &[SeriesBatch], added: &SeriesAdded, to: u64) -> Result<()> {
-        let next = |batch: &SeriesBatch| added.next.get(&batch.source).copied().unwrap_or_default();
-        if sent.iter().all(|batch| next(batch) >= batch.first + batch.points.len() as u64) {
+        if has_all(added, sent) {
             self.confirmed.store(to, Ordering::Relaxed);
             return Ok(());
         }
-        if sent.iter().any(|batch| next(batch) < batch.first) && self.restarts < RESTARTS_MAX {
+        if sent.iter().any(|batch| next(added, batch) < batch.first) && self.restarts < RESTARTS_MAX {
             self.restarts += 1;
             self.confirmed.store(0, Ordering::Relaxed);
             return Ok(());
         }
-        Err(Error::new("the server does not take the series"))
+        Err(not_taken())
     }
+}
+
+/// The number of the next point that the server wants of a batch's source.
+fn next(added: &SeriesAdded, batch: &SeriesBatch) -> u64 {
+    added.next.get(&batch.source).copied().unwrap_or_default()
+}
+
+fn has_all(added: &SeriesAdded, sent: &[SeriesBatch]) -> bool {
+    sent.iter().all(|batch| next(added, batch) >= batch.first + batch.points.len() as u64)
+}
+
+fn not_taken() -> Error {
+    Error::new("the server does not take the series")
 }
 
 /// The batches from a place in the file on, as many as one request takes, and where they end.

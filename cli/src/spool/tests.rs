@@ -15,6 +15,7 @@ fn asked() -> Asked {
         project_id: None,
         keeps_secrets: false,
         unstored_paths: Vec::new(),
+        secrets: Vec::new(),
     }
 }
 
@@ -38,6 +39,32 @@ fn a_run_is_there_until_it_is_confirmed() {
     first.remove();
     assert_eq!(spool.entries().len(), 1);
     assert_eq!(fs::read_dir(&spool.folder).expect("read").count(), 1, "nothing else is left");
+}
+
+#[test]
+fn what_somebody_was_killed_at_who_began_a_run_goes_and_what_somebody_works_on_stays() {
+    let (_folder, spool) = workspace();
+    let half_made = |name: &str| {
+        let folder = spool.folder.join(format!("{NEW}{name}"));
+        fs::create_dir(&folder).expect("made");
+        let lock = open_lock(&folder).expect("a lock");
+        fs::write(folder.join(RESERVE), [0; RESERVE_BYTES]).expect("written");
+        (folder, lock)
+    };
+    let age = |folder: &Path| {
+        let before = folder.metadata().and_then(|found| found.modified()).expect("a time") - 2 * MAKING;
+        File::open(folder).and_then(|folder| folder.set_modified(before)).expect("aged");
+    };
+    let ((left, _), (held, lock), (young, _)) = (half_made("left"), half_made("held"), half_made("young"));
+    lock.try_lock().expect("it is free");
+    age(&left);
+    age(&held);
+    assert!(spool.entries().is_empty(), "none is a run");
+    assert_eq!([&left, &held, &young].map(|folder| folder.exists()), [false, true, true]);
+    drop(lock);
+    age(&held);
+    spool.entries();
+    assert_eq!([&held, &young].map(|folder| folder.exists()), [false, true]);
 }
 
 #[test]

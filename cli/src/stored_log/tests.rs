@@ -31,7 +31,7 @@ fn trial(is_masking: bool, steps: &[Step<'_>]) -> (Vec<Vec<u8>>, Vec<u8>) {
         .expect("written");
         states.push(fs::read(&path).expect("read"));
     }
-    let stored = log.finish().expect("finished");
+    let stored = log.finish().file;
     let content = fs::read(&path).expect("read");
     let measured = crate::capture::stored::measure(path).expect("measured");
     assert_eq!((stored.digest, stored.size), (measured.digest, measured.size));
@@ -94,7 +94,7 @@ fn what_was_held_back_when_we_were_killed_is_added_once() {
     log.write(b"a line\nno end").expect("written");
     assert_eq!(fs::read(&path).expect("read"), b"a line\n");
     // Killed: nothing of ours runs any more.
-    std::mem::forget(log);
+    mem::forget(log);
     for _ in 0..2 {
         StoredLog::complete(&path, None).expect("completed");
         assert_eq!(fs::read(&path).expect("read"), b"a line\nno end");
@@ -102,7 +102,7 @@ fn what_was_held_back_when_we_were_killed_is_added_once() {
     let mut log = StoredLog::create(&path, None).expect("made anew");
     log.write(b"half").expect("written");
     log.write(b" a line\n").expect("written");
-    std::mem::forget(log);
+    mem::forget(log);
     StoredLog::complete(&path, None).expect("completed");
     assert_eq!(fs::read(&path).expect("read"), b"half a line\n");
 }
@@ -156,7 +156,7 @@ proptest! {
         let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut % (text.len() + 1)).chain([text.len()]).collect();
         cuts.sort_unstable();
         let mut at = 0;
-        let pieces: Vec<_> = cuts.into_iter().map(|cut| Write(&text[std::mem::replace(&mut at, cut)..cut])).collect();
+        let pieces: Vec<_> = cuts.into_iter().map(|cut| Write(&text[mem::replace(&mut at, cut)..cut])).collect();
         let (_, in_pieces) = trial(is_masking, &pieces);
         prop_assert!(in_pieces == trial(is_masking, &[Write(&text)]).1);
     }

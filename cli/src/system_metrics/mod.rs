@@ -50,8 +50,8 @@ impl Sampler {
         moment.put("machine_cpu", self.system.global_cpu_usage().into());
         self.system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
         moment.put("machine_memory_used", float(self.system.used_memory()));
-        if let Ok(found) = statvfs(&self.disk) {
-            moment.put("disk_free", float(bytes(found.fragment_size(), found.blocks_available())));
+        if let Ok(free) = disk_free(&self.disk) {
+            moment.put("disk_free", float(free));
         }
         if let Some(usage) = self.processes.measure(&mut self.system) {
             let Usage { cpu, memory, read, written } = usage;
@@ -70,6 +70,12 @@ impl Moment {
     fn put(&mut self, name: &str, value: f64) {
         self.points.push(Point { name: format!("system/{name}"), step: None, time: Some(self.time), value });
     }
+}
+
+/// How many bytes are free on the disk that a path is on.
+pub fn disk_free(path: &Path) -> nix::Result<u64> {
+    let found = statvfs(path)?;
+    Ok(bytes(found.fragment_size(), found.blocks_available()))
 }
 
 /// What blocks come to. How systems count them differs.

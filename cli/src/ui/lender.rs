@@ -76,7 +76,8 @@ impl Lender {
             return Ok(held.pass.clone());
         }
         let pass = self.client()?.page_pass().await?;
-        if !is_slug(&pass.project.slug) {
+        // It becomes a part of our own paths.
+        if !browser::is_slug(&pass.project.slug) {
             return Err(Error::new(format!("the server at {} names its project in no way of ours", self.server)));
         }
         let until = Instant::now() + Duration::from_secs(pass.expires_in_seconds) / USED_FOR;
@@ -108,11 +109,6 @@ pub fn here(location: &str, asked_for: &str, server: &str) -> String {
     let path = target.path().strip_prefix(&below).unwrap_or_else(|| target.path());
     let rest = |mark: char, part: Option<&str>| part.map_or_else(String::new, |part| format!("{mark}{part}"));
     format!("{path}{}{}", rest('?', target.query()), rest('#', target.fragment()))
-}
-
-/// It becomes a part of our own paths.
-fn is_slug(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 #[cfg(test)]

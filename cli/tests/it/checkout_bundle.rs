@@ -192,7 +192,7 @@ async fn files_of_a_run_go_through_no_link_of_its_commit_and_no_hook_or_filter_i
     let (workspace, answer) = check_out(&[]).await;
     let asked = "error: this run brings files that other programs run by themselves: .gitattributes\n\
         hint: If you trust who recorded it, repeat this with --yes.";
-    assert_eq!(answer.refusal(), asked);
+    assert_eq!(answer.unasked(), asked);
     assert!(!workspace.has("../copy"));
 
     let (workspace, answer) = check_out(&["--yes"]).await;

@@ -5,7 +5,8 @@
 //! as often as it makes them, [`store`] those that go to the server's store, and [`reading`] those of the commands that
 //! fetch and import. [`kills`] kills `otrace` at each call, [`servers`] the server, and [`parts`] either between the
 //! parts of a large file. [`twins`] has many send the same. [`clocks`] sets the clock, [`disks`] fills the disks up,
-//! [`writes`] takes the room from each write, and [`power`] cuts the power.
+//! [`writes`] takes the room from each write, and [`power`] cuts the power. [`gaps`] is about what is missing all the
+//! same: it is said, and what comes later is in its place.
 //!
 //! [`recording`] and [`rich`] are commands whose bytes are known, and what is expected of the server; [`fsck`] reads
 //! back all that a server says it has. [`proxy`] is what breaks, by a [`plan`]; [`shim`] is a disk that misbehaves.
@@ -15,9 +16,10 @@ mod clocks;
 mod disks;
 mod each;
 mod fsck;
+mod gaps;
 mod kills;
 mod message;
-mod mounts;
+pub mod mounts;
 mod network;
 mod parts;
 mod plan;

@@ -23,41 +23,40 @@ fn write(workspace: &Workspace, runs: &[Value]) {
     workspace.write("import.json", json!({"version": 1, "runs": runs}).to_string());
 }
 
+/// The manifest that Trace was first described with.
+pub const SEED_MANIFEST: &str = include_str!("seed/trace-import.json");
+
 const IMPORT: [&str; 3] = ["import", "--spec", "import.json"];
 
 fn import<'a>(options: &[&'a str]) -> Vec<&'a str> {
     [&IMPORT[..], options].concat()
 }
 
-/// The example of the seed, in a folder of its own.
+/// Imports at a terminal, twice, and answers what is asked with no, then with yes.
+async fn refused_then_agreed_to(question: &str, server: &TestServer, project: &TestProject, workspace: &Workspace) {
+    let (url, key) = (server.url(), &project.key);
+    let script = format!(
+        r#"
+line = [OTRACE, "import", "--spec", "import.json", "--api-url", "{url}", "--api-key", "{key}"]
+for answer, code in (("n", 1), ("y", 0)):
+    t = Terminal(line)
+    t.until("{question}")
+    t.type(answer + "\n")
+    assert t.end() == code, t.seen
+"#
+    );
+    at_terminal(workspace, &script).await;
+}
+
+/// The example of the seed, in a folder of its own, with a file whose content is not to be sent.
 fn write_seed_example(workspace: &Workspace) {
     workspace.write("old/outputs/baseline/metrics.json", r#"{"mse": 0.5, "rows": [{"a": 1}]}"#);
     workspace.write("old/outputs/baseline/model.json", "{}");
     workspace.write("old/weights.bin", b"\0\x01weights");
     workspace.write("old/logs/baseline.log", "step 1\n");
-    let manifest = json!({"version": 1, "runs": [{
-        "title": "baseline linear regression",
-        "intent": "Train a toy linear regression model",
-        "setup": "Synthetic one-feature regression with gradient descent",
-        "command": "python3 train.py",
-        "status": "completed",
-        "created_at": "2026-06-01T12:00:00Z",
-        "started_at": "2026-06-01T12:00:01Z",
-        "finished_at": "2026-06-01T12:00:04Z",
-        "exit_code": 0,
-        "duration_seconds": 3.0,
-        "tags": ["historical", "baseline"],
-        "artifacts": [
-            {"path": "outputs/baseline/metrics.json", "type": "metrics"},
-            {"path": "outputs/baseline/model.json", "type": "other"},
-            {"path": "weights.bin", "type": "checkpoint", "store_content": false},
-        ],
-        "logs": [{"path": "logs/baseline.log", "stream": "stdout"}],
-        "result_files": ["outputs/baseline/metrics.json"],
-        "results": [{"kind": "scalar", "name": "manual_metric", "value": 42, "source_path": "notes.md"}],
-        "tables": [],
-        "snapshot": {"git_commit": "abc123", "python_version": "3.12"},
-    }]});
+    let mut manifest: Value = serde_json::from_str(SEED_MANIFEST).expect("JSON");
+    let artifacts = manifest["runs"][0]["artifacts"].as_array_mut().expect("a list");
+    artifacts.push(json!({"path": "weights.bin", "type": "checkpoint", "store_content": false}));
     workspace.write("old/trace-import.json", manifest.to_string());
 }
 
@@ -159,18 +158,8 @@ async fn who_says_no_at_the_terminal_keeps_the_projects_runs() {
     let (server, project, workspace) = project().await;
     server.app.run(&project.key, "old").await;
     write(&workspace, &[run("new"), run("newer")]);
-    let (url, key) = (server.url(), &project.key);
-    let script = format!(
-        r#"
-line = [OTRACE, "import", "--spec", "import.json", "--api-url", "{url}", "--api-key", "{key}"]
-for answer, code in (("n", 1), ("y", 0)):
-    t = Terminal(line)
-    t.until("Import 2 runs, and move the 1 run of this project to the trash? (y/N)")
-    t.type(answer + "\n")
-    assert t.end() == code, t.seen
-"#
-    );
-    at_terminal(&workspace, &script).await;
+    let question = "Import 2 runs, and move the 1 run of this project to the trash? (y/N)";
+    refused_then_agreed_to(question, &server, &project, &workspace).await;
     assert_eq!(run_count(&server, &project.key).await, 2);
     assert_eq!(recorded(&server, &project.key, "exp002").await["intent"], "new", "the first time nothing was changed");
 }
@@ -205,18 +194,8 @@ async fn files_from_elsewhere_are_sent_only_where_somebody_agrees_to_it() {
         let named = format!("harmless.txt ({})\n", secret.display());
         assert!(answer.stderr.contains(&named) && answer.stderr.contains("--outside"), "{}", answer.stderr);
     }
-    let (url, key) = (server.url(), &project.key);
-    let script = format!(
-        r#"
-line = [OTRACE, "import", "--spec", "import.json", "--api-url", "{url}", "--api-key", "{key}"]
-for answer, code in (("n", 1), ("y", 0)):
-    t = Terminal(line)
-    t.until("Send 1 file from outside of the manifest's folder and the workspace, as they are? (y/N)")
-    t.type(answer + "\n")
-    assert t.end() == code, t.seen
-"#
-    );
-    at_terminal(&workspace, &script).await;
+    let question = "Send 1 file from outside of the manifest's folder and the workspace, as they are? (y/N)";
+    refused_then_agreed_to(question, &server, &project, &workspace).await;
     assert_eq!(run_count(&server, &project.key).await, 1, "only who said yes has sent it");
 
     let answer = workspace.otrace(&import(&["--outside", "--append"])).await.succeeded();

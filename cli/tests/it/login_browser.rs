@@ -24,7 +24,12 @@ struct Waiting {
 impl Waiting {
     /// Starts it, and reads until it waits.
     async fn start(workspace: &Workspace, server: &TestServer) -> Self {
-        let args = ["login", "--api-url", server.url()];
+        Self::start_with(workspace, server, &[]).await
+    }
+
+    /// The same with more options.
+    async fn start_with(workspace: &Workspace, server: &TestServer, options: &[&str]) -> Self {
+        let args = [["login", "--api-url", server.url()].as_slice(), options].concat();
         let mut child = workspace.command(&args).spawn().expect("started");
         let mut lines = BufReader::new(child.stdout.take().expect("an output")).lines();
         let (mut said, mut code) = (String::new(), None);
@@ -95,6 +100,20 @@ async fn a_denied_login_changes_nothing_and_says_so() {
     let (code, _, errors) = waiting.end().await;
     assert_eq!(code, Some(1));
     assert_eq!(errors, "error: the login was denied in the browser\nhint: Nothing was changed.\n");
+    assert!(!workspace.saved_login().exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_for_another_project_than_the_flag_says_is_given_back() {
+    let server = TestServer::start().await;
+    let project = server.project("wake-word").await;
+    let workspace = Workspace::new();
+    let waiting = Waiting::start_with(&workspace, &server, &["--project-name", "other"]).await;
+    waiting.decide(&server, &project, "approve").await;
+    let (code, said, errors) = waiting.end().await;
+    assert_eq!(code, Some(1), "{said}");
+    // There is no warning of a key that stays good before it.
+    assert!(errors.starts_with("error: --project-name is other, but the API key belongs to wake-word "), "{errors}");
     assert!(!workspace.saved_login().exists());
 }
 

@@ -140,6 +140,21 @@ over_stdio(talk)
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_flag_that_names_another_project_than_the_keys_is_refused_at_each_call() {
+    let server = TestServer::start().await;
+    let project = server.project("wake-word").await;
+    let workspace = Workspace::with_key(&server, &project.key);
+    let script = r#"
+async def talk(agent):
+    for _ in range(2):
+        refusal = await agent.refusal("trace_list_runs")
+        assert refusal.startswith("--project-name is other, but the API key belongs to wake-word "), refusal
+over_stdio(talk, "--project-name", "other")
+"#;
+    with_agent(&workspace, script).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_note_is_written_where_that_is_allowed() {
     let server = TestServer::start().await;
     let project = server.project("wake-word").await;

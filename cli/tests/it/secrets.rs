@@ -156,6 +156,26 @@ async fn artifacts_stay_as_they_are_and_people_are_warned() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn secrets_in_commits_that_no_remote_has_are_named_when_they_are_first_sent() {
+    let trial = Trial::new().await;
+    trial.workspace.write("old.py", format!("login('{TOKEN}')\n"));
+    trial.workspace.git(&["add", "old.py"]).await;
+    trial.workspace.git(&["commit", "--quiet", "-m", "by mistake"]).await;
+    let commit = trial.workspace.git(&["rev-parse", "--short", "HEAD"]).await;
+    let told =
+        |answer: &Answer| answer.stderr.lines().find(|line| line.contains("commits that no remote")).map(str::to_owned);
+    let first = told(&trial.run(&[]).await).expect("a warning");
+    assert!(first.contains(&format!("1 secret: github token in old.py of commit {commit}.")), "{first}");
+    assert!(!first.contains(TOKEN), "{first}");
+    assert_eq!(
+        snapshot_file(&trial.recorded().await, "git_bundle")["path"],
+        "commits.bundle",
+        "it is sent all the same"
+    );
+    assert_eq!(told(&trial.run(&[]).await), None, "the server has it by now");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_a_progress_bar_the_last_state_is_kept() {
     let server = TestServer::start().await;
     let project = server.project("wake-word").await;

@@ -9,7 +9,11 @@ use std::process::Stdio;
 use otrace_server::testing::{TestProject, TestServer};
 use serde_json::{Value, json};
 
+use crate::import::SEED_MANIFEST;
 use crate::workspace::{Workspace, recorded, run_count};
+
+/// The `RunSpec`.
+const SEED_SPEC: &str = include_str!("../../../run-spec/tests/seed.yaml");
 
 /// Writes what the examples read and leave behind.
 const TRAIN: &str = r#"
@@ -141,25 +145,7 @@ otrace run \
   -- python3 train.py
 "#;
     example.sh(grid).await;
-    let spec = r#"version: 1
-intent: "Train baseline"
-setup: "Default config on the validation split"
-command:
-  - "python"
-  - "train.py"
-  - "--config"
-  - "configs/base.yaml"
-config_paths:
-  - "configs/base.yaml"
-expected_artifact_paths:
-  - "outputs/metrics.json"
-expected_log_paths:
-  - "outputs/train.log"
-title: "Baseline"
-tags:
-  - "baseline"
-"#;
-    example.workspace.write("otrace_my-project_runspec.yaml", spec);
+    example.workspace.write("otrace_my-project_runspec.yaml", SEED_SPEC);
     example.sh("otrace run --spec otrace_my-project_runspec.yaml\necho Y | otrace run --verify-runspec").await;
 
     let run = example.recorded("exp004").await;
@@ -214,44 +200,7 @@ otrace export --no-default-excludes
 #[tokio::test(flavor = "multi_thread")]
 async fn historical_runs_are_imported_and_a_notebook_is_made_of_them() {
     let example = Example::new().await;
-    let manifest = r#"{
-  "version": 1,
-  "runs": [
-    {
-      "title": "baseline linear regression",
-      "intent": "Train a toy linear regression model",
-      "setup": "Synthetic one-feature regression with gradient descent",
-      "command": "python3 train.py",
-      "status": "completed",
-      "created_at": "2026-06-01T12:00:00Z",
-      "started_at": "2026-06-01T12:00:01Z",
-      "finished_at": "2026-06-01T12:00:04Z",
-      "exit_code": 0,
-      "duration_seconds": 3.0,
-      "tags": ["historical", "baseline"],
-      "artifacts": [
-        { "path": "outputs/baseline/metrics.json", "type": "metrics" },
-        { "path": "outputs/baseline/model.json", "type": "other" }
-      ],
-      "logs": [
-        { "path": "logs/baseline.log", "stream": "stdout" }
-      ],
-      "result_files": [
-        "outputs/baseline/metrics.json"
-      ],
-      "results": [
-        { "kind": "scalar", "name": "manual_metric", "value": 42, "source_path": "notes.md" }
-      ],
-      "tables": [],
-      "snapshot": {
-        "git_commit": "abc123",
-        "python_version": "3.12"
-      }
-    }
-  ]
-}
-"#;
-    example.workspace.write("trace-import.json", manifest);
+    example.workspace.write("trace-import.json", SEED_MANIFEST);
     example.workspace.write("outputs/baseline/metrics.json", r#"{"loss": 0.25}"#);
     example.workspace.write("outputs/baseline/model.json", "{}");
     example.workspace.write("logs/baseline.log", "epoch 1\n");

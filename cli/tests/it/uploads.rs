@@ -10,9 +10,10 @@ use std::process::Stdio;
 use nix::pty::{Winsize, openpty};
 use otrace_server::testing::TestServer;
 use serde_json::{Value, json};
+use tokio::process::{Child, Command};
 
 use crate::sync_harness::spooled;
-use crate::workspace::{Workspace, recorded};
+use crate::workspace::{Workspace, recorded, run_count};
 use line::Line;
 
 const MB: u64 = 1_000_000;
@@ -29,6 +30,46 @@ fn bytes(length: u64) -> Vec<u8> {
 async fn content(server: &TestServer, key: &str, artifact: &Value) -> Vec<u8> {
     let hash = artifact["hash"].as_str().expect("a hash").trim_start_matches("sha256:");
     server.app.api(key, "GET", &format!("/v1/contents/{hash}"), None).await.expect(200).body
+}
+
+/// Starts a command that says things to a terminal, and waits for a bar on it. Gives the command, what was seen, and the
+/// terminal.
+async fn until_a_bar(mut command: Command) -> (Child, String, File) {
+    let size = Winsize { ws_row: 24, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+    let terminal = openpty(Some(&size), None).expect("a terminal");
+    let child = command.stdout(Stdio::null()).stderr(Stdio::from(terminal.slave)).spawn().expect("started");
+    // It holds an end of the terminal.
+    drop(command);
+    let mut master = File::from(terminal.master);
+    let shown = move || {
+        let (mut shown, mut buffer) = (String::new(), [0; 4096]);
+        while !shown.contains(" left") {
+            let read = master.read(&mut buffer);
+            let length = read.unwrap_or_else(|error| panic!("no bar before the end: {error}: {shown:?}"));
+            shown.push_str(&String::from_utf8_lossy(&buffer[..length]));
+        }
+        (shown, master)
+    };
+    let (shown, master) = tokio::task::spawn_blocking(shown).await.expect("read");
+    (child, shown, master)
+}
+
+/// Waits for its end. Gives what was seen until then.
+async fn until_the_end(mut child: Child, mut terminal: File) -> String {
+    // The terminal comes to its end by an error.
+    let rest = tokio::task::spawn_blocking(move || {
+        let mut rest = Vec::new();
+        let _ = terminal.read_to_end(&mut rest);
+        rest
+    });
+    assert!(child.wait().await.expect("ended").success());
+    String::from_utf8_lossy(&rest.await.expect("read")).into_owned()
+}
+
+/// What has been written since the last time that its line was cleared.
+fn since_cleared(seen: &str) -> &str {
+    assert!(seen.contains("\x1b[2K"), "{seen:?}");
+    seen.rsplit("\x1b[2K").next().unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,38 +163,32 @@ async fn a_terminal_sees_how_far_a_long_transfer_is() {
     let line = Line::to(&server).await;
     let workspace = Workspace::with_key(&server, &project.key).set("TRACE_API_URL", line.url()).set("TERM", "xterm");
     workspace.write("made", bytes(20 * MB));
-    let size = Winsize { ws_row: 24, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
-    let terminal = openpty(Some(&size), None).expect("a terminal");
     let args = ["run", "--intent", "i", "--setup", "s", "--expect-artifact", "out", "--", "cp", "made", "out"];
     line.hold_after(4 * MB);
-    let mut command = workspace.command(&args);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::from(terminal.slave)).spawn().expect("started");
-    // It holds an end of the terminal.
-    drop(command);
-    let mut master = File::from(terminal.master);
-    let shown = move || {
-        let (mut shown, mut buffer) = (String::new(), [0; 4096]);
-        while !shown.contains(" left") {
-            let read = master.read(&mut buffer);
-            let length = read.unwrap_or_else(|error| panic!("no bar before the end: {error}: {shown:?}"));
-            shown.push_str(&String::from_utf8_lossy(&buffer[..length]));
-        }
-        (shown, master)
-    };
-    let (shown, mut master) = tokio::task::spawn_blocking(shown).await.expect("read");
+    let (child, shown, terminal) = until_a_bar(workspace.command(&args)).await;
     assert!(shown.contains("Sending [") && shown.contains("of 19.07 MiB") && shown.contains("/s, "), "{shown:?}");
 
     line.heal();
-    // The terminal comes to its end by an error.
-    let rest = tokio::task::spawn_blocking(move || {
-        let mut rest = Vec::new();
-        let _ = master.read_to_end(&mut rest);
-        rest
-    });
-    assert!(child.wait().await.expect("ended").success());
-    let rest = String::from_utf8_lossy(&rest.await.expect("read")).into_owned();
-    // What has been written since its line was cleared for the last time.
-    let left = rest.rsplit("\x1b[2K").next().unwrap_or_default();
-    assert!(rest.contains("\x1b[2K") && !left.contains("Sending"), "{rest:?}");
+    let rest = until_the_end(child, terminal).await;
+    assert!(!since_cleared(&rest).contains("Sending"), "{rest:?}");
     assert_eq!(spooled(&workspace), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_sees_how_far_an_import_is() {
+    let server = TestServer::start().await;
+    let project = server.project("wake-word").await;
+    let line = Line::to(&server).await;
+    let workspace = Workspace::with_key(&server, &project.key).set("TRACE_API_URL", line.url()).set("TERM", "xterm");
+    let run = json!({"intent": "i", "setup": "x".repeat(1000), "command": "true", "status": "completed"});
+    workspace.write("import.json", json!({"version": 1, "runs": vec![run; 300]}).to_string());
+    // All but the runs themselves gets through.
+    line.hold_after(100_000);
+    let (child, shown, terminal) = until_a_bar(workspace.command(&["import", "--spec", "import.json"])).await;
+    assert!(shown.contains("Importing [") && shown.contains("of 300 runs, "), "{shown:?}");
+
+    line.heal();
+    let rest = until_the_end(child, terminal).await;
+    assert!(!since_cleared(&rest).contains("Importing"), "{rest:?}");
+    assert_eq!(run_count(&server, &project.key).await, 300);
 }

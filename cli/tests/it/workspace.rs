@@ -151,7 +151,16 @@ impl Answer {
 
     /// Asserts a failure that is told in one line, and perhaps a hint below it. Gives both.
     pub fn refusal(&self) -> &str {
-        assert_eq!(self.code, 1, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self.told_with(1)
+    }
+
+    /// The same where nobody could be asked.
+    pub fn unasked(&self) -> &str {
+        self.told_with(2)
+    }
+
+    fn told_with(&self, code: i32) -> &str {
+        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
         let mut told = self.stderr.trim_end_matches('\n');
         // What `otrace run` says of itself before anything can go wrong.
         for said in ["Using RunSpec: ", "RunSpec will be saved"] {

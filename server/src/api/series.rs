@@ -31,7 +31,7 @@ pub async fn add(
     Path(run): Path<String>,
     CleanJson(input): CleanJson<AddSeries>,
 ) -> Result<Answer<SeriesAdded>> {
-    let next = services::series::add(&app, writer.project_id, run_ref(&run)?, input.batches).await?;
+    let next = services::series::add(&app, writer.project_id, run_ref(&run)?, &input.batches).await?;
     Ok(Answer(SeriesAdded { next }))
 }
 

@@ -62,6 +62,12 @@ impl Blobs {
         listed.try_filter_map(async |found| Ok(StoredObject::of(&found))).boxed()
     }
 
+    /// The projects that anything lies in the store of.
+    pub async fn projects(&self) -> Result<Vec<ProjectId>> {
+        let folders = self.folders(key::of_projects().as_ref()).await?;
+        Ok(folders.iter().filter_map(|name| Some(ProjectId(name.parse().ok()?))).collect())
+    }
+
     /// How long an object is, in bytes; 0, where there is none.
     pub async fn size_of(&self, project_id: ProjectId, name: ObjectName) -> Result<u64> {
         Ok(self.object_size(key_of(project_id, name).as_ref()).await?.unwrap_or_default())

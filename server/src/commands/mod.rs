@@ -115,7 +115,8 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Some(Command::Secrets(command)) => command.run(),
         Some(Command::Backup(arguments)) => backup::run(*arguments).await,
         Some(Command::Restore(arguments)) => restore::run(*arguments).await,
-        Some(Command::Sweep(arguments)) => arguments.run().await,
+        // Boxed, as its future is large.
+        Some(Command::Sweep(arguments)) => Box::pin(arguments.run()).await,
     }
 }
 

@@ -89,6 +89,7 @@ async fn run_on(
     }
     tokio::spawn(services::contact::keep_looking(app.clone()));
     tokio::spawn(services::webhooks::keep_delivering(app.clone()));
+    tokio::spawn(services::parameters::keep_reading(app.clone()));
     tokio::spawn(services::sweep::keep_sweeping(app.clone()));
     say_where_to_go(app.config.public_url_str())?;
 

@@ -13,11 +13,19 @@ use crate::services;
 use crate::services::sweep::{Line, Report};
 
 /// How to sweep.
+#[expect(clippy::struct_excessive_bools, reason = "flags")]
 #[derive(Args, Debug)]
 pub struct SweepArguments {
     /// Only say what would be removed, and how many bytes that would free
     #[arg(long)]
     dry_run: bool,
+    /// Instead of sweeping, say what the store holds of projects that this database never had, such as what an import of
+    /// a project left that was killed
+    #[arg(long)]
+    unknown_projects: bool,
+    /// With --unknown-projects: remove it for good, but for what is less than a day old
+    #[arg(long, requires = "unknown_projects", conflicts_with = "dry_run")]
+    remove: bool,
     /// Say it as one JSON object
     #[arg(long)]
     json: bool,
@@ -38,20 +46,25 @@ struct Swept<'a> {
 impl SweepArguments {
     /// Runs the command.
     pub async fn run(self) -> anyhow::Result<()> {
-        let Self { dry_run, json, storage, database } = self;
+        let Self { dry_run, unknown_projects, remove, json, storage, database } = self;
         let swept = database.with_contents(storage, async |app| {
-            if dry_run {
-                return Ok(services::sweep::rehearse(app).await?);
-            }
-            let report = services::sweep::sweep(app).await?;
+            let report = if unknown_projects {
+                services::sweep::sweep_unknown_projects(app, !remove).await?
+            } else if dry_run {
+                Some(services::sweep::rehearse(app).await?)
+            } else {
+                services::sweep::sweep(app).await?
+            };
             report.context("another sweep is under way, and this one did nothing: try again when it has ended")
         });
-        let report = swept.await?;
+        let report = Box::pin(swept).await?;
         if json {
             let (freed_bytes, failed) = (report.freed_bytes(), report.failed());
+            let dry_run = report.is_dry_run();
             print_json(&Swept { dry_run, freed_bytes, lines: report.lines().collect(), failed })?;
         } else {
-            std::io::stdout().write_all(in_words(&report).as_bytes()).context("writing to standard output")?;
+            let how = if unknown_projects { "With --remove" } else { "Without --dry-run" };
+            std::io::stdout().write_all(in_words(&report, how).as_bytes()).context("writing to standard output")?;
         }
         let failed = report.failed().join(", ");
         ensure!(failed.is_empty(), "could not sweep {failed}: what is said above tells why, and the rest is done");
@@ -59,8 +72,8 @@ impl SweepArguments {
     }
 }
 
-/// A line for each project and reason, and what that is together.
-fn in_words(report: &Report) -> String {
+/// A line for each project and reason, and what that is together. `how`: with which words it would be removed.
+fn in_words(report: &Report, how: &str) -> String {
     let lines: Vec<Line> = report.lines().collect();
     let width = lines.iter().map(|line| line.project.chars().count()).max().unwrap_or_default();
     let mut words = String::new();
@@ -72,7 +85,7 @@ fn in_words(report: &Report) -> String {
     let (freed, bytes) = (size(report.freed_bytes()), report.freed_bytes());
     let _ = match (lines.is_empty(), report.is_dry_run()) {
         (true, _) => writeln!(words, "Nothing is to be removed."),
-        (false, true) => writeln!(words, "A sweep would free {freed} ({bytes} bytes). Without --dry-run it does."),
+        (false, true) => writeln!(words, "A sweep would free {freed} ({bytes} bytes). {how} it does."),
         (false, false) => writeln!(words, "Freed {freed} ({bytes} bytes)."),
     };
     words

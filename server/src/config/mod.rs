@@ -63,7 +63,7 @@ pub struct Config {
     #[command(flatten)]
     pub telemetry: TelemetryConfig,
     /// Refuse to start where something is unsafe for a server that others reach: a public URL without https, plain
-    /// HTTP that was allowed, secrets and data that others on the machine can read or change.
+    /// HTTP that was allowed, no signing keys, secrets and data that others on the machine can read or change.
     #[arg(long, env = "OTRACE_PRODUCTION")]
     pub production: bool,
     /// The team's name, shown at the top of every page.
@@ -111,13 +111,17 @@ impl Config {
 
     /// Whether only people at this machine can reach the server.
     pub fn is_local_only(&self) -> bool {
-        self.http.listen.ip().is_loopback()
-            && match self.http.public_url().host() {
-                Some(url::Host::Domain(name)) => name == "localhost",
-                Some(url::Host::Ipv4(address)) => address.is_loopback(),
-                Some(url::Host::Ipv6(address)) => address.is_loopback(),
-                None => false,
-            }
+        self.http.listen.ip().is_loopback() && self.is_url_local()
+    }
+
+    /// Whether the public URL leads each machine to itself.
+    pub fn is_url_local(&self) -> bool {
+        match self.http.public_url().host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
     }
 
     /// How much work one password hash is.

@@ -95,6 +95,15 @@ pub fn unsafe_in_production(config: &Config, files: &[SecretFile], flags: &[Stri
         ));
     }
     let data_dir = config.database.data_dir();
+    let keys = config.secrets.signing_keys_file(&data_dir);
+    // Where it can't be looked at, opening it says why.
+    if matches!(keys.try_exists(), Ok(false)) {
+        let shown = keys.display();
+        sentences.push(format!(
+            "there are no signing keys in {shown}; bring those of this server's other machines or of its backup, or make \
+             them as the user that runs it: otrace-server secrets create --signing-keys-file {shown}"
+        ));
+    }
     if mode(&data_dir).is_some_and(|mode| mode & 0o022 != 0) {
         let shown = data_dir.display();
         sentences.push(format!("others can change the data directory; close it: chmod go-w {shown}"));
@@ -115,8 +124,8 @@ fn mode(path: &Path) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::Permissions;
-    use std::os::unix::fs::PermissionsExt;
+    use std::fs::{DirBuilder, Permissions};
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 
     use clap::Parser;
     use tempfile::TempDir;
@@ -141,6 +150,8 @@ mod tests {
     fn safe(more: &[&str]) -> (Config, TempDir) {
         let folder = TempDir::new().unwrap();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        DirBuilder::new().mode(0o700).create(folder.path().join("secrets")).unwrap();
+        fs::write(folder.path().join("secrets/signing-keys"), "keys").unwrap();
         let config = config(folder.path(), &[&["--public-url", "https://trace.example.org"][..], more].concat());
         (config, folder)
     }
@@ -160,7 +171,12 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let http = config(folder.path(), &["--insecure-http", "--production"]);
         let told = refuse_unsafe(&http, &[], &["--smtp-url".to_owned()]).unwrap_err().to_string();
-        for sentence in ["set OTRACE_PUBLIC_URL", "leave --insecure-http", "--smtp-url is on the command line"] {
+        for sentence in [
+            "set OTRACE_PUBLIC_URL",
+            "leave --insecure-http",
+            "--smtp-url is on the command line",
+            "there are no signing keys",
+        ] {
             assert!(told.contains(sentence), "{sentence}: {told}");
         }
 

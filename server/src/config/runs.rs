@@ -7,7 +7,7 @@ use clap::Args;
 pub struct RunsConfig {
     /// A run whose machine is not heard of for so many hours is given up as a failed capture; what arrives
     /// later still heals it. 0: never.
-    #[arg(long, env = "OTRACE_SILENCE_HOURS", default_value_t = 24, value_name = "HOURS")]
+    #[arg(long, env = "OTRACE_SILENCE_HOURS", default_value_t = 1, value_name = "HOURS")]
     pub silence_hours: u32,
     /// How often what nothing needs any more is removed for good, in hours: the trash after 30 days, contents that the
     /// rules of retention delete or nothing refers to. 0: never, but for `otrace-server sweep`.
@@ -17,6 +17,6 @@ pub struct RunsConfig {
 
 impl Default for RunsConfig {
     fn default() -> Self {
-        Self { silence_hours: 24, sweep_hours: 24 }
+        Self { silence_hours: 1, sweep_hours: 24 }
     }
 }

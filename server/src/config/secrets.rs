@@ -8,7 +8,7 @@ use clap::Args;
 #[derive(Args, Clone, Debug, Default)]
 pub struct SecretsConfig {
     /// The file of the keys that sign run tokens and download links [default: `secrets/signing-keys` in the data
-    /// directory]. The first start makes it; servers that run as one share it.
+    /// directory]. The first start makes it, except in production; servers that run as one share it.
     #[arg(long, env = "OTRACE_SIGNING_KEYS_FILE", value_name = "FILE")]
     pub signing_keys_file: Option<PathBuf>,
 }

@@ -3,6 +3,7 @@
 use otrace_wire::{LogStream, Sha256Digest};
 use time::OffsetDateTime;
 
+use super::log_times::LogTimes;
 use super::text::{Invalid, NAME_MAX_BYTES};
 
 /// What a run printed, or a log file that it wrote. Its bytes are a blob.
@@ -20,6 +21,8 @@ pub struct Log {
     pub sha256: Option<Sha256Digest>,
     /// When the client captured it.
     pub captured_at: Option<OffsetDateTime>,
+    /// When its parts came, where that was told; it is stored, and not listed with the rest.
+    pub times: Option<LogTimes>,
 }
 
 /// Which of a run's logs: a stream of its command, or a log file by its path.
@@ -76,7 +79,7 @@ impl LogName {
     /// The log of this name as it grows, which has `size_bytes` so far.
     pub fn growing(self, size_bytes: i64) -> Log {
         let path = (self.stream == LogStream::Log).then_some(self.path);
-        Log { position: 0, stream: self.stream, path, size_bytes, sha256: None, captured_at: None }
+        Log { position: 0, stream: self.stream, path, size_bytes, sha256: None, captured_at: None, times: None }
     }
 }
 

@@ -17,6 +17,7 @@ pub mod import;
 pub mod invitation;
 pub mod lineage;
 pub mod log;
+pub mod log_times;
 pub mod member;
 pub mod note;
 pub mod one_time_link;

@@ -12,7 +12,7 @@ const SEARCH: &[Parameter] = &[
     Parameter {
         name: "query",
         kind: Kind::Text,
-        description: "Which runs, such as `status:failed metrics.accuracy > 0.9`. Several are joined by AND.",
+        description: "Which runs, such as `metrics.accuracy > 0.9 config.lr:[1e-4 TO 1e-2]`. Several are joined by AND.",
     },
     Parameter {
         name: "status",
@@ -23,8 +23,8 @@ const SEARCH: &[Parameter] = &[
     Parameter {
         name: "sort",
         kind: Kind::Text,
-        description: "`created`, `started`, `finished`, `updated`, `number`, `duration`, `status`, `title` or \
-            `metrics.NAME`; `-` before it turns it round. `-created` unless told.",
+        description: "`created`, `started`, `finished`, `updated`, `number`, `duration`, `status`, `title`, \
+            `tag`, `author`, `commit`, `metrics.NAME` or `config.NAME`; `-` before it turns it round. `-created` unless told.",
     },
     Parameter {
         name: "limit",

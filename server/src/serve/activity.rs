@@ -1,8 +1,9 @@
 //! Whether a connection is used.
 //!
 //! One rule covers whatever a client may leave undone before its request is there, in HTTP/1 and in HTTP/2: sending
-//! nothing, half a head, a head byte by byte, only HTTP/2's preface, or nothing more after an answer. hyper has a timer
-//! for HTTP/1's heads alone, and it starts while the answer before may still be leaving.
+//! nothing, half a head, a head byte by byte, only HTTP/2's preface, or nothing more after an answer. Only requests and
+//! their answers are use: what HTTP/2 says besides, such as a ping and the answer to it, is none. hyper has a timer for
+//! HTTP/1's heads alone, and it starts while the answer before may still be leaving.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -14,7 +15,7 @@ use tokio::time::{Instant, sleep};
 #[derive(Debug)]
 pub(super) struct Activity {
     opened_at: Instant,
-    /// When it was last used, in milliseconds since it was opened.
+    /// When it was last used, in milliseconds since it was opened. Later than now: another time runs until then.
     used_at_ms: AtomicU64,
     /// The requests whose answers are not at their ends.
     under_way: AtomicUsize,
@@ -36,10 +37,24 @@ impl Activity {
         UnderWay(Arc::clone(self))
     }
 
-    /// Something has come or gone: the time of waiting starts anew.
+    /// It is used: the time of waiting starts anew, unless another one runs.
     pub(super) fn note(&self) {
-        let ms = u64::try_from(self.opened_at.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.used_at_ms.store(ms, Ordering::Release);
+        self.used_at_ms.fetch_max(self.elapsed_ms(Duration::ZERO), Ordering::AcqRel);
+    }
+
+    /// The client takes nothing of what is written. It has a time of its own for that, at most so long.
+    pub(super) fn stalls_for(&self, limit: Duration) {
+        self.used_at_ms.fetch_max(self.elapsed_ms(limit), Ordering::AcqRel);
+    }
+
+    /// The client takes something again: the time of waiting starts anew.
+    pub(super) fn goes_on(&self) {
+        self.used_at_ms.store(self.elapsed_ms(Duration::ZERO), Ordering::Release);
+    }
+
+    /// What the time will be after `more`, in milliseconds since the connection was opened.
+    fn elapsed_ms(&self, more: Duration) -> u64 {
+        u64::try_from((self.opened_at.elapsed() + more).as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Resolves when the connection was not used for so long.

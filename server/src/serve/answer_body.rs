@@ -12,8 +12,9 @@ use super::activity::UnderWay;
 use super::limits::Asked;
 use super::streams::Taker;
 
-/// The most that is given to an HTTP/2 stream at once.
-const PIECE_BYTES: usize = 32 * 1024;
+/// The most that is given to an HTTP/2 stream at once, which is a frame: so much the client has to take in the time that
+/// it has.
+const PIECE_BYTES: usize = 16 * 1024;
 
 /// The body of an answer. Its request is under way for as long as it is there.
 #[derive(Debug)]
@@ -34,8 +35,9 @@ impl AnswerBody {
 
     /// The next piece of data that a stream gets; what is left of it is the rest.
     ///
-    /// A stream takes a piece as soon as the client takes a single byte of it, and is not watched after the last one.
-    /// So the last byte is a piece of its own: the stream takes it when the client takes everything before it.
+    /// A stream takes a piece when all before it has left and the client takes a byte more
+    /// ([`STREAM_BUFFER_BYTES`](super::connection::STREAM_BUFFER_BYTES)), and is not watched after the last one. So the
+    /// last byte is a piece of its own: with it the client has taken everything else.
     fn piece_of(&mut self, mut data: Bytes) -> Bytes {
         if data.len() > 1 {
             self.rest = data.split_off(PIECE_BYTES.min(data.len() - 1));

@@ -27,8 +27,10 @@ use super::{Shared, Timeouts, tls};
 const HEAD_MAX_BYTES: u16 = 24 * 1024;
 /// What an HTTP/1 connection reads ahead and holds back, in bytes. hyper's 400 KiB are much for 8192 of them.
 const BUFFER_BYTES: usize = 128 * 1024;
-/// What an HTTP/2 stream holds back, in bytes.
-const STREAM_BUFFER_BYTES: usize = 64 * 1024;
+/// From so many bytes on that wait in an HTTP/2 stream, its answer gives it nothing more: it has one piece at a time.
+/// With more, a client that makes its window smaller late would leave answers there that are at their ends, which nobody
+/// counts or watches any more.
+pub(super) const STREAM_BUFFER_BYTES: usize = 1;
 /// The requests of one HTTP/2 connection at once.
 const STREAMS_MAX: u32 = 100;
 /// Streams that the client takes back before they were looked at; more end the connection (CVE-2023-44487).

@@ -54,12 +54,16 @@ pub(super) async fn answer(
 /// Lets a request in, unless its address or the server has too many.
 fn let_in(shared: &Shared, asker: &Asker, path: &str) -> Option<(Asked, Turn)> {
     // Who looks after the server should learn that it is busy, not take it for dead.
-    if path.starts_with("/health/") {
+    if is_about_health(path) {
         return Some((Asked::uncounted(), shared.crowd.enter_always()));
     }
-    // First the address: one that has too many takes no place from the others, not even for a moment.
     let counted = asker.ask()?;
     Some((counted, shared.crowd.enter()?))
+}
+
+/// Whether somebody asks how the server is. Another address that begins so is a page like any other.
+fn is_about_health(path: &str) -> bool {
+    matches!(path, "/health/live" | "/health/ready")
 }
 
 /// What the router answers, unless the client or the server has no time for it.

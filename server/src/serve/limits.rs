@@ -13,7 +13,7 @@ use crate::telemetry::metrics::Held;
 /// How many connections and requests are served at once.
 #[derive(Clone, Debug)]
 pub struct ConnectionLimits {
-    /// The connections in all.
+    /// The connections in all. As many requests may be under way, whose answers cost memory until they are taken.
     pub connections: usize,
     /// Those of one address: an IPv4 address, or the 64 bits of IPv6 that one customer has at least. As many requests
     /// of it may be under way, which HTTP/2 would multiply otherwise.
@@ -38,6 +38,8 @@ pub(super) struct Places(Arc<Shared>);
 struct Shared {
     limits: ConnectionLimits,
     taken: Mutex<Taken>,
+    /// The requests under way, in all connections.
+    requests: Counted,
 }
 
 #[derive(Debug, Default)]
@@ -53,8 +55,11 @@ struct Taken {
 struct Own {
     connections: usize,
     /// Its requests under way, in all of its connections.
-    requests: Arc<AtomicUsize>,
+    requests: Counted,
 }
+
+/// How many there are of something. Its clones are one.
+type Counted = Arc<AtomicUsize>;
 
 /// A connection's place, until it is dropped.
 #[derive(Debug)]
@@ -66,17 +71,26 @@ pub(super) struct Place {
     _counted: Held,
 }
 
-/// Who sends the requests of a connection. Those of one address are counted together.
+/// Who sends the requests of a connection. Those of one address are counted together, and those of all.
 #[derive(Clone, Debug)]
 pub(super) struct Asker {
     /// The requests under way of its address; `None` for a trusted proxy.
-    requests: Option<Arc<AtomicUsize>>,
-    max: usize,
+    own: Option<Counted>,
+    own_max: usize,
+    all: Counted,
+    all_max: usize,
 }
 
-/// A request under way, until it is dropped.
+/// A request under way, until it is dropped: wherever it is counted.
 #[derive(Debug)]
-pub(super) struct Asked(Option<Arc<AtomicUsize>>);
+pub(super) struct Asked {
+    _own: Option<One>,
+    _all: Option<One>,
+}
+
+/// One of those that are counted, until it is dropped.
+#[derive(Debug)]
+struct One(Counted);
 
 /// Why there is no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +103,7 @@ pub(super) enum Full {
 
 impl Places {
     pub(super) fn new(limits: &ConnectionLimits) -> Self {
-        Self(Arc::new(Shared { limits: limits.clone(), taken: Mutex::default() }))
+        Self(Arc::new(Shared { limits: limits.clone(), taken: Mutex::default(), requests: Counted::default() }))
     }
 
     /// A place for a connection from this address, if there is one.
@@ -120,7 +134,8 @@ impl Places {
         taken.all += 1;
         drop(taken);
         let counted = Held::in_gauge(gauge!("otrace_connections_open"));
-        let asker = Asker { requests, max: limits.per_address };
+        let (all, all_max) = (Arc::clone(&self.0.requests), limits.connections);
+        let asker = Asker { own: requests, own_max: limits.per_address, all, all_max };
         Ok(Place { places: self.clone(), counted_as, asker, _counted: counted })
     }
 }
@@ -138,27 +153,37 @@ impl Place {
 }
 
 impl Asker {
-    /// Counts a request, unless the address has too many under way.
+    /// Counts a request, unless the address or the server has too many under way.
     pub(super) fn ask(&self) -> Option<Asked> {
-        let Some(requests) = &self.requests else { return Some(Asked::uncounted()) };
+        // First the address: one that has too many takes no place from the others, not even for a moment.
+        let own = match &self.own {
+            Some(own) => Some(One::of(own, self.own_max)?),
+            None => None,
+        };
+        let all = One::of(&self.all, self.all_max)?;
+        Some(Asked { _own: own, _all: Some(all) })
+    }
+}
+
+impl One {
+    /// Counts one more, unless there are so many already.
+    fn of(counted: &Counted, max: usize) -> Option<Self> {
         // It counts from here on, and no more when it is dropped.
-        let asked = Asked(Some(Arc::clone(requests)));
-        (requests.fetch_add(1, Ordering::Relaxed) < self.max).then_some(asked)
+        let one = Self(Arc::clone(counted));
+        (counted.fetch_add(1, Ordering::Relaxed) < max).then_some(one)
     }
 }
 
 impl Asked {
     /// One that takes no place.
     pub(super) const fn uncounted() -> Self {
-        Self(None)
+        Self { _own: None, _all: None }
     }
 }
 
-impl Drop for Asked {
+impl Drop for One {
     fn drop(&mut self) {
-        if let Some(requests) = &self.0 {
-            requests.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -221,9 +246,14 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_so_many_requests_in_all_its_connections_and_a_proxy_any_number() {
+    fn an_address_has_so_many_requests_in_all_its_connections_and_a_proxy_as_many_as_the_server() {
         let proxies = vec!["10.0.0.0/8".parse().unwrap()];
-        let limits = ConnectionLimits { per_address: 2, trusted_proxies: proxies, ..ConnectionLimits::default() };
+        let limits = ConnectionLimits {
+            connections: 5,
+            per_address: 2,
+            trusted_proxies: proxies,
+            ..ConnectionLimits::default()
+        };
         let places = Places::new(&limits);
         let take = |address: &str| places.take(address.parse().unwrap()).unwrap();
 
@@ -237,8 +267,11 @@ mod tests {
         assert!(own[0].asker().ask().is_some());
 
         let proxy = take("10.0.0.1");
-        let of_proxy: Vec<_> = std::iter::repeat_with(|| proxy.asker().ask()).take(5).collect();
-        assert!(of_proxy.iter().all(Option::is_some));
+        let of_proxy: Vec<_> = std::iter::repeat_with(|| proxy.asker().ask()).take(6).collect();
+        assert!(of_proxy[..5].iter().all(Option::is_some) && of_proxy[5].is_none());
+        assert!(own[0].asker().ask().is_none(), "the server has too many");
+        drop(of_proxy);
+        assert!(own[0].asker().ask().is_some());
     }
 
     #[test]

@@ -59,11 +59,16 @@ impl Socket {
     /// Passes on how a write went, and fails it when it has waited for too long.
     fn watch(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_ready() {
-            self.stalled = None;
-            self.activity.note();
+            // What leaves at once may be the answer to a ping, which is no use of the connection.
+            if self.stalled.take().is_some() {
+                self.activity.goes_on();
+            }
             return written;
         }
         let limit = self.write_stall;
+        if self.stalled.is_none() {
+            self.activity.stalls_for(limit);
+        }
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(stalled.as_mut().poll(context));
         Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "the client takes nothing of its answer")))

@@ -3,7 +3,7 @@
 //! A client can take nothing of a stream and yet answer everything else, so that the socket never stalls. hyper then
 //! holds the answer's next piece and waits for room without asking the body for more: no body can notice it, but what
 //! runs the stream can. So the body tells when it has given a piece and when it is asked for another, and who runs the
-//! stream drops it when too much time lies between. The connection's other streams go on.
+//! stream drops it when too much time lies between, with what waits in it. The connection's other streams go on.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -9,7 +9,8 @@ pub struct Timeouts {
     pub first_byte: Duration,
     /// From the connection to the end of the TLS handshake.
     pub tls_handshake: Duration,
-    /// Until a request's head is there: from the first byte or the handshake, or since the answer before.
+    /// Until a request's head is there: from the first byte or the handshake, or since the answer before. Only requests
+    /// count, and no other frame of HTTP/2.
     pub head: Duration,
     /// The same for a trusted proxy. Longer than proxies keep idle connections, so that it is they who close them: a
     /// proxy that sends a request into a connection that is just being closed has to fail it.
@@ -20,7 +21,7 @@ pub struct Timeouts {
     pub body_window: Duration,
     /// Until a small body is whole; larger ones may take any time, at their rate.
     pub small_body: Duration,
-    /// Without taking anything of an answer.
+    /// Without taking anything of an answer; in HTTP/2, without taking the next 16 KiB of a stream.
     pub write_stall: Duration,
     /// Between the pings that HTTP/2 clients have to answer.
     pub ping_every: Duration,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use otrace_wire::RunStatus;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -17,8 +18,8 @@ use crate::store::contacts::{HeardRun, SilentRun};
 /// How often runs are looked for that fell silent.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
-/// A run's machine says that it goes on. One that was taken for lost is back.
-pub async fn heartbeat(app: &AppState, project_id: ProjectId, run: RunRef) -> Result<()> {
+/// A run's machine says that it goes on. One that was taken for lost is back. Returns where the run stands.
+pub async fn heartbeat(app: &AppState, project_id: ProjectId, run: RunRef) -> Result<RunStatus> {
     let now = app.clock.now();
     let mut transaction = app.pool.begin().await?;
     let heard = note(&mut transaction, project_id, run, now).await?;
@@ -26,7 +27,7 @@ pub async fn heartbeat(app: &AppState, project_id: ProjectId, run: RunRef) -> Re
     if heard.was_away {
         tell(app, project_id, heard, now);
     }
-    Ok(())
+    Ok(heard.status)
 }
 
 /// Notes in a transaction of the caller's that a run's machine was heard of, and what webhooks tell of one that is back.

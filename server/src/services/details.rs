@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 
 use crate::app::AppState;
 use crate::blobs::{Content, Encoding, Spill};
+use crate::domain::log_times::LogTimes;
 use crate::domain::snapshot::SnapshotFile;
 use crate::domain::table::{FIRST_ROWS, FIRST_ROWS_MAX_BYTES};
 use crate::domain::{
@@ -213,13 +214,15 @@ impl<'a> Contents<'a> {
             (None, None) => None,
         };
         let (sha256, size_bytes) = stored.unzip();
+        let size_bytes = size_bytes.unwrap_or_else(|| sent.size_bytes.unwrap_or(0).max(0));
         Ok(Log {
             position: to_position(position)?,
             stream: sent.stream,
             path: sent.path,
-            size_bytes: size_bytes.unwrap_or_else(|| sent.size_bytes.unwrap_or(0).max(0)),
+            size_bytes,
             sha256,
             captured_at: captured_at(sent.created_at.as_deref())?,
+            times: sent.times.and_then(|told| LogTimes::read(told, size_bytes)),
         })
     }
 

@@ -39,7 +39,7 @@ pub struct Lineage {
 /// The tree that a member sees, with this result, or the one that most runs have.
 pub async fn show(app: &AppState, member: &ProjectMember, query: &Query, metric: Option<&str>) -> Result<Lineage> {
     let project_id = member.project.id;
-    let mut transaction = app.pool.begin().await?;
+    let mut transaction = app.pool.begin_with(store::run_query::BEGIN).await?;
     let runs = store::lineage::newest(&mut transaction, project_id, RUNS_MAX).await?;
     let ids: Vec<RunId> = runs.iter().map(|run| run.id).collect();
     let metrics = store::results::common_names(&mut transaction, project_id, &ids, METRICS).await?;
@@ -51,7 +51,7 @@ pub async fn show(app: &AppState, member: &ProjectMember, query: &Query, metric:
     let oldest = runs.last().map_or(1, |run| run.number);
     let matching = matching(app, member, &mut transaction, query, oldest).await?;
     let directions = projects::directions_in(&mut transaction, project_id).await?;
-    transaction.commit().await?;
+    drop(transaction);
     let metric = metric.map(|name| {
         let direction = directions.of(&name);
         (name, direction)
@@ -80,7 +80,6 @@ async fn matching(
         now: app.clock.now(),
         among: None,
     };
-    store::run_query::plan_for_values(connection).await?;
     let found = store::run_query::page(connection, asked, None, RUNS_MAX).await?;
     Ok(Some(found.into_iter().map(|(_, place)| place.number).collect()))
 }

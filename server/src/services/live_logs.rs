@@ -13,6 +13,7 @@ use crate::error::{AppError, Result};
 use crate::services::logs::RunLog;
 use crate::services::{contact, contents, logs, runs};
 use crate::store;
+use crate::store::log_chunks::{NewPiece, Turns};
 
 /// The most that one request appends, in bytes.
 pub const APPEND_MAX_BYTES: usize = 1024 * 1024;
@@ -43,8 +44,10 @@ pub async fn append(
     // This holds the run's row until the commit, so that one writer at a time appends.
     let heard = contact::note(&mut transaction, project_id, run, now).await?;
     let offset = offset.min(OFFSET_MAX);
-    let appended =
-        store::log_chunks::append(&mut transaction, project_id, heard.id, log, offset, bytes, FILES_MAX).await?;
+    // Microseconds of our days fit.
+    let came_at = i64::try_from(now.unix_timestamp_nanos() / 1000).unwrap_or_default();
+    let piece = NewPiece { offset, bytes, came_at };
+    let appended = store::log_chunks::append(&mut transaction, project_id, heard.id, log, piece, FILES_MAX).await?;
     transaction.commit().await?;
     if heard.was_away || appended.end.is_some() {
         contact::tell(app, project_id, heard, now);
@@ -75,13 +78,17 @@ async fn move_old_pieces(app: &AppState, project_id: ProjectId, run_id: RunId, l
     };
     let (Some(first), Some(last)) = (old.first(), old.last()) else { return Ok(()) };
     let place = (first.start_byte, last.end_byte);
-    let bytes: Vec<u8> = old.into_iter().filter_map(|chunk| chunk.bytes).flatten().collect();
+    // In which order they came is known of all of them, or of none.
+    let turns: Option<Vec<Turns>> = old.iter().map(|chunk| Some(chunk.turns.as_ref()?.0.clone())).collect();
+    let turns: Option<Turns> = turns.map(|turns| turns.concat());
+    let bytes: Vec<u8> = old.into_iter().flat_map(|chunk| chunk.bytes).collect();
     let stored = contents::keep(app, project_id, &Content::Memory(Bytes::from(bytes))).await?;
     let mut transaction = app.pool.begin().await?;
     store::log_chunks::lock(&mut transaction, project_id, run_id).await?;
     // Another request may have moved them, or the whole log may have taken their place: then nothing changes.
     if store::log_chunks::remove(&mut transaction, run_id, log, place).await? == place.1 - place.0 {
-        store::log_chunks::insert_blob(&mut transaction, project_id, run_id, log, place, &stored.hash).await?;
+        let (hash, turns) = (&stored.hash, turns.as_ref());
+        store::log_chunks::insert_blob(&mut transaction, project_id, run_id, log, place, hash, turns).await?;
         transaction.commit().await?;
     }
     Ok(())

@@ -1,10 +1,14 @@
 //! Reading logs: of runs that have ended, and of those that go on.
 
+pub mod both;
 pub mod search;
 
 use std::ops::Range;
 
+use both::Both;
+
 use crate::app::AppState;
+use crate::domain::log_times::Stretch;
 use crate::domain::{Log, LogName, ProjectId, RunId, RunRef};
 use crate::error::Result;
 use crate::services::{contents, live_logs, runs};
@@ -17,6 +21,64 @@ pub struct RunLog {
     pub log: Log,
     /// Whether all of it has arrived; else it grows, and `position` means nothing.
     pub is_whole: bool,
+}
+
+/// What is read from its start to its end.
+#[derive(Clone, Debug)]
+pub enum Text {
+    /// A log.
+    Log(RunLog),
+    /// The two streams of a run as one.
+    Both(Both),
+}
+
+/// What was read of a text.
+#[derive(Clone, Debug, Default)]
+pub struct Part {
+    /// The place of its first byte.
+    pub start: i64,
+    /// What it says.
+    pub bytes: Vec<u8>,
+    /// Where the text is of two streams, what of it came from which, and when. These leave nothing out.
+    pub stretches: Vec<Stretch>,
+}
+
+impl Text {
+    /// How long it is, in bytes.
+    pub fn size_bytes(&self) -> i64 {
+        match self {
+            Self::Log(log) => log.log.size_bytes,
+            Self::Both(both) => both.size_bytes(),
+        }
+    }
+
+    /// Whether all of it has arrived; else it grows.
+    pub const fn is_whole(&self) -> bool {
+        match self {
+            Self::Log(log) => log.is_whole,
+            Self::Both(both) => both.is_whole(),
+        }
+    }
+
+    /// The bytes in `range`, which the caller keeps small. Nothing of what is not stored.
+    pub async fn read(&self, app: &AppState, project_id: ProjectId, run_id: RunId, range: Range<i64>) -> Result<Part> {
+        match self {
+            Self::Log(log) => {
+                let start = range.start.clamp(0, log.log.size_bytes);
+                let bytes = read(app, project_id, run_id, log, range).await?;
+                Ok(Part { start, bytes, stretches: Vec::new() })
+            }
+            Self::Both(both) => both.read(app, project_id, run_id, range).await,
+        }
+    }
+}
+
+impl Part {
+    /// The places in `bytes` at which another stream goes on: a line ends there, finished or not.
+    pub fn breaks(&self) -> Vec<usize> {
+        let changes = self.stretches.windows(2).filter(|pair| pair[0].stream != pair[1].stream);
+        changes.filter_map(|pair| usize::try_from(pair[1].at - self.start).ok()).collect()
+    }
 }
 
 /// All logs of a run: those that have arrived, then those of which there are pieces only.

@@ -28,6 +28,7 @@ pub mod logs;
 pub mod members;
 pub mod notes;
 pub mod page_passes;
+pub mod parameters;
 pub mod projects;
 pub mod provider_sign_in;
 pub mod retention;

@@ -44,10 +44,8 @@ pub async fn find(app: &AppState, account: &Account, text: &str) -> Result<Vec<H
         },
         commit: commit.as_deref(),
     };
-    let mut transaction = app.pool.begin().await?;
-    store::run_query::plan_for_values(&mut transaction).await?;
+    let mut transaction = app.pool.begin_with(store::run_query::BEGIN).await?;
     let found = store::search::find(&mut transaction, account.id, &wanted, HITS_MAX).await?;
-    transaction.commit().await?;
     Ok(found)
 }
 

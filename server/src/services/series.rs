@@ -6,20 +6,25 @@
 
 pub mod part;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
 use futures_util::{Stream, stream};
 use otrace_wire::series::{NAMES_MAX, SeriesBatch};
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
+use time::OffsetDateTime;
 
 use crate::app::AppState;
 use crate::domain::series::downsample::downsample;
 use crate::domain::series::intake::Intake;
-use crate::domain::series::{self, CHUNK_POINTS, Fresh, SOURCES_MAX, SUMMARY_POINTS, Sample, Series, codec, tail};
+use crate::domain::series::{
+    self, CHUNK_POINTS, Fresh, SOURCES_MAX, SUMMARY_POINTS, Sample, Series, codec, spark, tail,
+};
 use crate::domain::{ProjectId, RunId, RunRef};
 use crate::error::{AppError, Result};
+use crate::live::RunEvent;
 use crate::services::{contact, runs};
 use crate::store;
+use crate::store::series::adding::{self, Addition, Standing, Version};
 use crate::store::series::{Chunk, Counts};
 
 /// So many points may wait before they are put into chunks.
@@ -28,6 +33,8 @@ const TAIL_POINTS: i32 = 32_768;
 const TAIL_POINTS_PER_SERIES: i32 = 16;
 /// So many series are put into chunks at once: a chunk of each is in memory.
 const SERIES_AT_ONCE: usize = 128;
+/// So often points are added without a lock before it is waited for.
+const TRIES: usize = 8;
 /// So many chunks are read at once where a series is read whole.
 const CHUNKS_AT_ONCE: i32 = 16;
 /// What a reader begins with, so that nothing moves meanwhile.
@@ -49,74 +56,144 @@ pub async fn add(
     app: &AppState,
     project_id: ProjectId,
     run: RunRef,
-    batches: Vec<SeriesBatch>,
+    batches: &[SeriesBatch],
 ) -> Result<BTreeMap<String, u64>> {
-    series::check(&batches)?;
-    let run_id = runs::resolve(app, project_id, run).await?;
-    let sources: BTreeSet<String> = batches.iter().map(|batch| batch.source.clone()).collect();
-    let sources: Vec<String> = sources.into_iter().collect();
-    let mut transaction = app.pool.begin().await?;
-    let counts = store::series::lock(&mut transaction, project_id, run_id).await?;
-    let known = store::series::next_indexes(&mut transaction, project_id, run_id, &sources).await?;
-    let mut intake = Intake::new(known.iter().cloned());
-    for batch in batches {
-        intake.take(batch);
-    }
-    let is_changed = !intake.new_points().is_empty();
-    if is_changed {
-        let new_sources = intake.changed().keys().filter(|source| known.iter().all(|(known, _)| known != *source));
-        let counts = Counts { sources: counts.sources.saturating_add(number(new_sources.count())?), ..counts };
-        write(&mut transaction, project_id, run_id, counts, &intake).await?;
-    }
-    // Last, as all who add anything to the run wait for this row.
+    series::check(batches)?;
     let now = app.clock.now();
-    let heard = contact::note(&mut transaction, project_id, RunRef::Id(run_id), now).await?;
-    transaction.commit().await?;
-    if is_changed || heard.was_away {
-        contact::tell(app, project_id, heard, now);
+    let (standing, intake) = take(app, project_id, run, batches, now).await?;
+    let Standing { run_id, number, mut status, is_contact_due, .. } = standing;
+    if is_contact_due {
+        status = contact::heartbeat(app, project_id, RunRef::Id(run_id)).await?;
+    }
+    if !intake.new_points().is_empty() {
+        app.live.publish(RunEvent { project_id, number, status, is_new: false, is_output: true, updated_at: now });
     }
     Ok(intake.into_next())
 }
 
-/// Writes down what is new, and puts what waits into chunks when it is enough.
+/// Writes down what of these batches is new. Returns how the run's series stood before, and what was taken.
+async fn take<'a>(
+    app: &AppState,
+    project_id: ProjectId,
+    run: RunRef,
+    batches: &'a [SeriesBatch],
+    now: OffsetDateTime,
+) -> Result<(Standing, Intake<'a>)> {
+    let asked = Asked {
+        sources: distinct(batches.iter().map(|batch| &batch.source)),
+        names: distinct(batches.iter().flat_map(|batch| &batch.points).map(|point| &point.name)),
+        now,
+    };
+    let mut connection = app.pool.acquire().await?;
+    for _ in 0..TRIES {
+        if let Some(taken) = try_to_take(&mut connection, project_id, run, batches, &asked).await? {
+            return Ok(taken);
+        }
+    }
+    // So many write to this run that each has to wait for its turn.
+    let mut transaction = connection.begin().await?;
+    let run_id = runs::resolve_in(&mut transaction, project_id, run).await?;
+    store::series::lock(&mut transaction, project_id, run_id).await?;
+    let taken = try_to_take(&mut transaction, project_id, run, batches, &asked).await?;
+    transaction.commit().await?;
+    taken.ok_or_else(|| AppError::Unavailable("The run is written to by too many at once. Try again.".into()))
+}
+
+/// What batches ask about how a run's series stand.
+struct Asked {
+    sources: Vec<String>,
+    names: Vec<String>,
+    now: OffsetDateTime,
+}
+
+/// Reads how the run's series stand, and then writes all that is new if nobody else wrote meanwhile: a client waits for two
+/// statements, and locks nothing. `None`: somebody did, so that nothing was written.
+async fn try_to_take<'a>(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    run: RunRef,
+    batches: &'a [SeriesBatch],
+    asked: &Asked,
+) -> Result<Option<(Standing, Intake<'a>)>> {
+    let standing = adding::standing(connection, project_id, run, &asked.sources, &asked.names, asked.now).await?;
+    let mut standing = standing.ok_or(AppError::NotFound("Run"))?;
+    let Some((counts, version)) = standing.counted.take() else {
+        adding::begin(connection, project_id, standing.run_id).await?;
+        return Ok(None);
+    };
+    let mut intake = Intake::new(standing.next_indexes.iter().cloned());
+    for batch in batches {
+        intake.take(batch);
+    }
+    if intake.new_points().is_empty() {
+        return Ok(Some((standing, intake)));
+    }
+    let Some(waiting) = write(connection, project_id, &standing, (&counts, version), &intake).await? else {
+        return Ok(None);
+    };
+    if waiting >= most_waiting(counts.names) {
+        put_into_chunks(connection, project_id, standing.run_id).await?;
+    }
+    Ok(Some((standing, intake)))
+}
+
+fn distinct<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<String> {
+    texts.collect::<HashSet<_>>().into_iter().cloned().collect()
+}
+
+/// Writes down what is new. Returns how many points wait then; `None`: somebody else has written meanwhile, so that
+/// nothing was.
 async fn write(
     connection: &mut PgConnection,
     project_id: ProjectId,
-    run_id: RunId,
-    mut counts: Counts,
-    intake: &Intake,
-) -> Result<()> {
-    if counts.sources > SOURCES_MAX {
+    standing: &Standing,
+    (counts, version): (&Counts, Version),
+    intake: &Intake<'_>,
+) -> Result<Option<i32>> {
+    let is_known = |source: &String| standing.next_indexes.iter().any(|(known, _)| known == source);
+    let new_sources = number(intake.changed().keys().filter(|source| !is_known(source)).count())?;
+    if counts.sources.saturating_add(new_sources) > SOURCES_MAX {
         return Err(AppError::Conflict("The points of a run come from at most 1,000 sources.".into()));
     }
-    let names: BTreeSet<&str> = intake.new_points().iter().map(|point| point.name.as_str()).collect();
-    let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-    let new_names = store::series::insert_names(connection, project_id, run_id, &names).await?;
-    counts.names = counts.names.saturating_add(i32::try_from(new_names).unwrap_or(i32::MAX));
-    if counts.names > number(NAMES_MAX)? {
+    // Points that come too early may have names, too.
+    let names: HashSet<&str> = intake.new_points().iter().map(|point| point.name.as_str()).collect();
+    let new_names: Vec<String> =
+        standing.new_names.iter().filter(|name| names.contains(name.as_str())).cloned().collect();
+    if counts.names.saturating_add(number(new_names.len())?) > number(NAMES_MAX)? {
         return Err(AppError::Conflict("A run has at most 10,000 series. Use fewer names.".into()));
     }
-    let block = tail::encode(intake.new_points()).map_err(anyhow::Error::new)?;
-    store::series::insert_tail(connection, project_id, run_id, &block).await?;
-    let (sources, next): (Vec<String>, Vec<i64>) = intake.changed().clone().into_iter().unzip();
-    store::series::set_next_indexes(connection, project_id, run_id, &sources, &next).await?;
-    counts.tail_points = counts.tail_points.saturating_add(number(intake.new_points().len())?);
-    if counts.tail_points >= TAIL_POINTS.max(counts.names.saturating_mul(TAIL_POINTS_PER_SERIES)) {
-        put_into_chunks(connection, project_id, run_id).await?;
-        counts.tail_points = 0;
-    }
-    store::series::set_counts(connection, project_id, run_id, counts).await?;
-    Ok(())
+    let points = tail::encode(intake.new_points()).map_err(anyhow::Error::new)?;
+    let (sources, next_indexes): (Vec<String>, Vec<i64>) = intake.changed().clone().into_iter().unzip();
+    let addition = Addition {
+        new_names: &new_names,
+        new_sources,
+        sources: &sources,
+        next_indexes: &next_indexes,
+        point_count: number(intake.new_points().len())?,
+        points: &points,
+        sparks: &spark::grown(&counts.sparks, intake.new_points()),
+    };
+    Ok(adding::add(connection, project_id, standing.run_id, version, addition).await?)
 }
 
-/// Puts all points that wait into chunks.
+/// How many points may wait in a run of so many series.
+fn most_waiting(names: i32) -> i32 {
+    TAIL_POINTS.max(names.saturating_mul(TAIL_POINTS_PER_SERIES))
+}
+
+/// Puts all points that wait into chunks, if they are still too many.
 async fn put_into_chunks(connection: &mut PgConnection, project_id: ProjectId, run_id: RunId) -> Result<()> {
-    let waiting = new_points(connection, project_id, run_id, None).await?;
+    let mut transaction = connection.begin().await?;
+    let counts = store::series::lock(&mut transaction, project_id, run_id).await?;
+    if counts.tail_points < most_waiting(counts.names) {
+        return Ok(());
+    }
+    let waiting = new_points(&mut transaction, project_id, run_id, None).await?;
     let names: Vec<String> = waiting.keys().cloned().collect();
     for names in names.chunks(SERIES_AT_ONCE) {
-        let mut grown = store::series::list(connection, project_id, run_id, Some(names)).await?;
+        let mut grown = store::series::list(&mut transaction, project_id, run_id, Some(names)).await?;
         let full = number(CHUNK_POINTS)?;
-        let open = store::series::open_chunks(connection, project_id, run_id, names, full).await?;
+        let open = store::series::open_chunks(&mut transaction, project_id, run_id, names, full).await?;
         let mut open: BTreeMap<String, Vec<u8>> = open.into_iter().collect();
         let mut chunks = Vec::new();
         for series in &mut grown {
@@ -124,10 +201,12 @@ async fn put_into_chunks(connection: &mut PgConnection, project_id: ProjectId, r
             let fresh = waiting.get(&series.name).map(Vec::as_slice).unwrap_or_default();
             grow(series, begun, fresh, &mut chunks)?;
         }
-        store::series::put_chunks(connection, project_id, run_id, &chunks).await?;
-        store::series::set_stats(connection, project_id, run_id, &grown).await?;
+        store::series::put_chunks(&mut transaction, project_id, run_id, &chunks).await?;
+        store::series::set_stats(&mut transaction, project_id, run_id, &grown).await?;
     }
-    store::series::clear_tails(connection, project_id, run_id).await?;
+    store::series::clear_tails(&mut transaction, project_id, run_id).await?;
+    store::series::set_counts(&mut transaction, project_id, run_id, &Counts { tail_points: 0, ..counts }).await?;
+    transaction.commit().await?;
     Ok(())
 }
 

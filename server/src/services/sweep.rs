@@ -23,6 +23,7 @@ mod objects;
 mod rehearsal;
 mod report;
 mod trash;
+mod unknown;
 
 use std::collections::HashMap;
 use std::time::Duration as StdDuration;
@@ -42,6 +43,7 @@ use crate::store::sweep::SweptProject;
 use objects::Known;
 pub use rehearsal::rehearse;
 pub use report::{Freed, Line, Reason, Report};
+pub use unknown::sweep_unknown_projects;
 
 /// How often a server looks whether a sweep is due.
 const LOOK_EVERY: StdDuration = StdDuration::from_hours(1);
@@ -54,15 +56,25 @@ const PROJECTS_AT_ONCE: i64 = 500;
 
 /// Sweeps once, and says what that came to. `None`: another sweep is under way, on this server or another one.
 pub async fn sweep(app: &AppState) -> Result<Option<Report>> {
+    alone(app, async {
+        let swept = swept(app).await;
+        let outcome = if swept.is_ok() { "done" } else { "failed" };
+        metrics::counter!("otrace_sweeps_total", "outcome" => outcome).increment(1);
+        swept
+    })
+    .await
+}
+
+/// Does something while no sweep, no backup and no import of a project is under way. `None`: one is, and nothing was
+/// done.
+async fn alone<T>(app: &AppState, work: impl Future<Output = Result<T>>) -> Result<Option<T>> {
     let Some(lock) = store::sweep::lock(app.pool.acquire().await?).await? else { return Ok(None) };
-    let swept = swept(app).await;
-    let outcome = if swept.is_ok() { "done" } else { "failed" };
-    metrics::counter!("otrace_sweeps_total", "outcome" => outcome).increment(1);
+    let done = work.await;
     // It ends with its connection all the same.
     if let Err(error) = store::sweep::unlock(lock).await {
         tracing::warn!(%error, "could not give the lock of sweeps back");
     }
-    swept.map(Some)
+    done.map(Some)
 }
 
 async fn swept(app: &AppState) -> Result<Report> {
@@ -76,6 +88,22 @@ async fn swept(app: &AppState) -> Result<Report> {
     let freed = i64::try_from(report.freed_bytes()).unwrap_or(i64::MAX);
     store::sweep::end(&mut *app.pool.acquire().await?, number, freed, app.clock.now()).await?;
     Ok(report)
+}
+
+/// All projects, by id, some at a time.
+#[derive(Default)]
+struct Projects {
+    after: Option<ProjectId>,
+}
+
+impl Projects {
+    /// The next ones; `None`: there are no more.
+    async fn next(&mut self, app: &AppState) -> Result<Option<Vec<SweptProject>>> {
+        let some = store::sweep::projects(&mut *app.pool.acquire().await?, self.after, PROJECTS_AT_ONCE).await?;
+        let Some(last) = some.last() else { return Ok(None) };
+        self.after = Some(last.id);
+        Ok(Some(some))
+    }
 }
 
 /// A sweep that is under way.
@@ -92,13 +120,9 @@ struct Sweep<'a> {
 impl Sweep<'_> {
     /// What fails in one project is told and left, and the others are swept all the same.
     async fn everything(&mut self) -> Result<()> {
-        let mut after = None;
-        loop {
-            let projects =
-                store::sweep::projects(&mut *self.app.pool.acquire().await?, after, PROJECTS_AT_ONCE).await?;
-            let Some(last) = projects.last() else { break };
-            after = Some(last.id);
-            for project in &projects {
+        let mut projects = Projects::default();
+        while let Some(some) = projects.next(self.app).await? {
+            for project in &some {
                 self.names.insert(project.id, project.slug.clone());
                 if let Err(error) = self.project(project).await {
                     tracing::error!(%error, project = %project.id, "could not sweep a project");

@@ -1,10 +1,12 @@
 //! The table `log_chunks`: what runs print while they run.
 
-use otrace_wire::Sha256Digest;
+use otrace_wire::{LogStream, Sha256Digest};
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
 use super::digest;
 use super::logs::stream_named;
+use crate::domain::log_times::Stretch;
 use crate::domain::{LogName, ProjectId, RunId};
 
 /// What became of a piece that was sent.
@@ -18,8 +20,19 @@ pub struct Appended {
     pub end: Option<i64>,
 }
 
-/// Appends what is new of bytes that begin at `offset`; of what begins beyond the end nothing is taken, nor of
-/// one log file more than `files_max`.
+/// What is to be appended to a log.
+#[derive(Clone, Copy, Debug)]
+pub struct NewPiece<'a> {
+    /// The place of its first byte.
+    pub offset: i64,
+    /// What it says.
+    pub bytes: &'a [u8],
+    /// When it came, in microseconds since 1970.
+    pub came_at: i64,
+}
+
+/// Appends what is new of a piece; of what begins beyond the end nothing is taken, nor of one log file more than
+/// `files_max`. A stream's piece is kept with its place among the pieces of both streams.
 ///
 /// Call it only while the transaction holds the run's row: then there is one writer at a time.
 pub async fn append(
@@ -27,8 +40,7 @@ pub async fn append(
     project_id: ProjectId,
     run_id: RunId,
     log: &LogName,
-    offset: i64,
-    bytes: &[u8],
+    piece: NewPiece<'_>,
     files_max: i64,
 ) -> sqlx::Result<Appended> {
     sqlx::query_as!(
@@ -46,12 +58,24 @@ pub async fn append(
                 WHERE run_id = $1::uuid AND stream = $3::text AND path_key = hashtextextended($4::text, 0)
                 ORDER BY start_byte DESC
                 LIMIT 1
-            ) AS known
-        ), added AS (
-            INSERT INTO log_chunks (run_id, project_id, stream, path, start_byte, end_byte, bytes)
-            SELECT $1::uuid, $2::uuid, $3::text, $4::text, COALESCE(known, 0), $5::bigint + length($6::bytea),
-                   substring($6::bytea FROM (COALESCE(known, 0) - $5::bigint + 1)::integer)
+            ) AS known, (
+                SELECT end_byte FROM log_chunks
+                WHERE run_id = $1::uuid AND path_key = hashtextextended('', 0)
+                  AND stream = CASE $3::text WHEN 'stdout' THEN 'stderr' ELSE 'stdout' END
+                ORDER BY start_byte DESC
+                LIMIT 1
+            ) AS beside
+        ), placed AS (
+            SELECT whole, known,
+                   CASE WHEN $3::text <> 'log' THEN COALESCE(known, 0) + COALESCE(beside, 0) END AS joint
             FROM here
+        ), added AS (
+            INSERT INTO log_chunks (run_id, project_id, stream, path, start_byte, end_byte, bytes, joint_start, turns)
+            SELECT $1::uuid, $2::uuid, $3::text, $4::text, COALESCE(known, 0), $5::bigint + length($6::bytea),
+                   substring($6::bytea FROM (COALESCE(known, 0) - $5::bigint + 1)::integer), joint,
+                   CASE WHEN joint IS NOT NULL
+                        THEN jsonb_build_array(jsonb_build_array(COALESCE(known, 0), joint, $8::bigint)) END
+            FROM placed
             WHERE whole IS NULL
               AND $5::bigint <= COALESCE(known, 0)
               AND $5::bigint + length($6::bytea) > COALESCE(known, 0)
@@ -66,9 +90,10 @@ pub async fn append(
         project_id as ProjectId,
         log.stream().as_str(),
         log.path(),
-        offset,
-        bytes,
+        piece.offset,
+        piece.bytes,
         files_max,
+        piece.came_at,
     )
     .fetch_one(connection)
     .await
@@ -137,6 +162,10 @@ pub struct Chunk {
     pub sha256: Option<Sha256Digest>,
 }
 
+/// Of the pieces that one is made of: the place of each in its stream, its place in both streams, and when it came, in
+/// microseconds since 1970.
+pub type Turns = Vec<[i64; 3]>;
+
 /// The pieces that hold bytes from `from` to `to`, in order.
 pub async fn range(
     connection: &mut PgConnection,
@@ -176,6 +205,19 @@ pub async fn range(
     Ok(chunk.collect())
 }
 
+/// A piece that is still in the table.
+#[derive(Clone, Debug)]
+pub struct ChunkHere {
+    /// Its first byte's place in the log.
+    pub start_byte: i64,
+    /// Where it ends.
+    pub end_byte: i64,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// What it is made of; `None` where its place in both streams is not known.
+    pub turns: Option<Json<Turns>>,
+}
+
 /// The oldest pieces of a log that are still in the table, as many as hold `max_bytes`: none where fewer than
 /// `here_max` bytes of it are in the table altogether.
 pub async fn oldest_here(
@@ -184,11 +226,12 @@ pub async fn oldest_here(
     log: &LogName,
     max_bytes: i64,
     here_max: i64,
-) -> sqlx::Result<Vec<Chunk>> {
-    let rows = sqlx::query!(
-        "
-        SELECT start_byte, end_byte, bytes FROM (
-            SELECT start_byte, end_byte, bytes,
+) -> sqlx::Result<Vec<ChunkHere>> {
+    sqlx::query_as!(
+        ChunkHere,
+        r#"
+        SELECT start_byte, end_byte, bytes AS "bytes!", turns AS "turns?: Json<Turns>" FROM (
+            SELECT start_byte, end_byte, bytes, turns,
                    sum(end_byte - start_byte) OVER (ORDER BY start_byte)::bigint AS upto,
                    sum(end_byte - start_byte) OVER ()::bigint AS total
             FROM log_chunks
@@ -196,7 +239,7 @@ pub async fn oldest_here(
         ) here
         WHERE upto <= $4 AND total > $5
         ORDER BY start_byte
-        ",
+        "#,
         run_id as RunId,
         log.stream().as_str(),
         log.path(),
@@ -204,14 +247,7 @@ pub async fn oldest_here(
         here_max,
     )
     .fetch_all(connection)
-    .await?;
-    let chunk = rows.into_iter().map(|row| Chunk {
-        start_byte: row.start_byte,
-        end_byte: row.end_byte,
-        bytes: row.bytes,
-        sha256: None,
-    });
-    Ok(chunk.collect())
+    .await
 }
 
 /// Removes the pieces in the table from `start_byte` to `end_byte`. Returns how many bytes they held.
@@ -241,7 +277,64 @@ pub async fn remove(
     .await
 }
 
-/// Adds a piece that is a blob.
+/// Whether of all that a run's two streams have it is known in which order it came.
+pub async fn are_joint(connection: &mut PgConnection, project_id: ProjectId, run_id: RunId) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"
+        SELECT NOT EXISTS (
+            SELECT FROM log_chunks
+            WHERE project_id = $1 AND run_id = $2 AND joint_start IS NULL AND stream <> 'log'
+        ) AS "joint!"
+        "#,
+        project_id as ProjectId,
+        run_id as RunId,
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// The parts of a stream that hold anything from `from` to `to`, which are places in both streams, in order.
+pub async fn turns(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    run_id: RunId,
+    stream: LogStream,
+    (from, to): (i64, i64),
+) -> sqlx::Result<Vec<Stretch>> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT end_byte, turns AS "turns!: Json<Turns>" FROM log_chunks
+        WHERE project_id = $1 AND run_id = $2 AND stream = $3 AND turns IS NOT NULL
+          -- From the piece on in which the first byte may be.
+          AND joint_start >= COALESCE((
+              SELECT max(joint_start) FROM log_chunks WHERE run_id = $2 AND stream = $3 AND joint_start <= $4
+          ), 0)
+          AND joint_start < $5
+        ORDER BY joint_start
+        "#,
+        project_id as ProjectId,
+        run_id as RunId,
+        stream.as_str(),
+        from,
+        to,
+    )
+    .fetch_all(connection)
+    .await?;
+    let stretches = rows.into_iter().flat_map(|row| {
+        let Json(turns) = row.turns;
+        let ends: Vec<i64> = turns.iter().skip(1).map(|[start, ..]| *start).chain([row.end_byte]).collect();
+        turns.into_iter().zip(ends).map(move |([start, at, came_at], end)| Stretch {
+            stream,
+            at,
+            start,
+            length: end - start,
+            came_at,
+        })
+    });
+    Ok(stretches.collect())
+}
+
+/// Adds a piece that is a blob, and what it is made of, where that is known.
 pub async fn insert_blob(
     connection: &mut PgConnection,
     project_id: ProjectId,
@@ -249,11 +342,12 @@ pub async fn insert_blob(
     log: &LogName,
     (start_byte, end_byte): (i64, i64),
     sha256: &Sha256Digest,
+    turns: Option<&Turns>,
 ) -> sqlx::Result<()> {
     sqlx::query!(
         "
-        INSERT INTO log_chunks (run_id, project_id, stream, path, start_byte, end_byte, sha256)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO log_chunks (run_id, project_id, stream, path, start_byte, end_byte, sha256, joint_start, turns)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ",
         run_id as RunId,
         project_id as ProjectId,
@@ -262,6 +356,8 @@ pub async fn insert_blob(
         start_byte,
         end_byte,
         sha256.as_bytes(),
+        turns.and_then(|turns| turns.first()).map(|[_, joint_start, _]| *joint_start),
+        turns.and_then(|turns| serde_json::to_value(turns).ok()),
     )
     .execute(connection)
     .await?;

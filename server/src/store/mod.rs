@@ -33,6 +33,7 @@ pub mod retention;
 pub mod run_creation;
 pub mod run_edits;
 pub mod run_list;
+pub mod run_parameters;
 pub mod run_query;
 pub mod run_relations;
 pub mod runs;

@@ -70,7 +70,7 @@ impl NewRun {
             updated_at: now,
             started_at: None,
             finished_at: None,
-            last_contact_at: None,
+            last_contact_at: self.recorder.as_deref().is_some_and(|name| name.starts_with("otrace ")).then_some(now),
             recorder: self.recorder,
             key_name: None,
             author: None,
@@ -80,6 +80,9 @@ impl NewRun {
 
 /// Creates runs in one project and gives them its next numbers, in the order of `runs`. Returns the
 /// numbers of those that were created.
+///
+/// `otrace` says that it is there, so that it is heard of from the beginning: a run whose recorder dies before it has begun
+/// is out of contact like any other. Whoever else creates a run may never say so.
 ///
 /// Runs whose id is taken already are left out, which makes a repeated request harmless: the caller
 /// finds them by id. The project's row is locked until the commit, so no number is given out twice.
@@ -111,13 +114,15 @@ pub async fn insert(
             RETURNING last_run_number - (SELECT count(*) FROM fresh)::integer AS base
         )
         INSERT INTO runs (id, project_id, number, parent_id, title, intent, setup, command, working_directory, status,
-                          tags, expected_artifact_paths, expected_log_paths, created_at, updated_at, api_key_id, recorder)
+                          tags, expected_artifact_paths, expected_log_paths, created_at, updated_at, api_key_id, recorder,
+                          last_contact_at)
         SELECT f.id, $1, counter.base + f.place, f.parent_id, f.title, f.intent, f.setup, f.command, f.working_directory,
                'created',
                ARRAY(SELECT jsonb_array_elements_text(f.tags)),
                ARRAY(SELECT jsonb_array_elements_text(f.expected_artifact_paths)),
                ARRAY(SELECT jsonb_array_elements_text(f.expected_log_paths)),
-               f.created_at, $3, f.api_key_id, f.recorder
+               f.created_at, $3, f.api_key_id, f.recorder,
+               CASE WHEN starts_with(f.recorder, 'otrace ') THEN $3::timestamptz END
         FROM fresh f, counter
         ON CONFLICT (id) DO NOTHING
         RETURNING id AS "id: RunId", number

@@ -1,6 +1,8 @@
 //! Lists of runs: ids first, by index; the rows themselves by [`super::runs::load`], and what lists show beside them
-//! by `values`. Series, tables and contents are never touched.
+//! by `values` and `sparks`; `strip` is what stands above them. Points of series, tables and contents are never touched.
 
+pub mod sparks;
+pub mod strip;
 pub mod trash;
 pub mod values;
 pub mod words;

@@ -34,25 +34,20 @@ pub struct RunQuery<'a> {
 /// A run, where it stands in the order, and what it is sorted by.
 type Row = (RunId, i32, Option<f64>, Option<OffsetDateTime>, Option<String>);
 
-/// Until its transaction ends, PostgreSQL plans each statement for the values that it comes with: how many runs a
-/// condition leaves can't be told without them. Other statements get one plan each (`database`).
-pub async fn plan_for_values(connection: &mut PgConnection) -> sqlx::Result<()> {
-    // Compiling such a statement, or starting processes for it, takes longer than running it; and a list that is gone
-    // through for each run takes forever where it is longer than PostgreSQL thought. What is given for memory lets it
-    // make a set of a million runs; it takes as much as it needs.
-    sqlx::query!(
-        "
-        SELECT set_config('plan_cache_mode', 'force_custom_plan', true) AS plan_cache_mode,
-               set_config('jit', 'off', true) AS jit,
-               set_config('max_parallel_workers_per_gather', '0', true) AS workers,
-               set_config('enable_material', 'off', true) AS enable_material,
-               set_config('work_mem', '64MB', true) AS work_mem
-        "
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(())
-}
+/// Begins a transaction that only reads, in which PostgreSQL plans each statement for the values that it comes with: how
+/// many runs a condition leaves can't be told without them. Other statements get one plan each (`database`).
+///
+/// Compiling such a statement, or starting processes for it, takes longer than running it; and a list that is gone through
+/// for each run takes forever where it is longer than PostgreSQL thought. What is given for memory lets it make a set of
+/// a million runs; it takes as much as it needs.
+pub const BEGIN: &str = "
+    BEGIN READ ONLY;
+    SET LOCAL plan_cache_mode = force_custom_plan;
+    SET LOCAL jit = off;
+    SET LOCAL max_parallel_workers_per_gather = 0;
+    SET LOCAL enable_material = off;
+    SET LOCAL work_mem = '64MB'
+";
 
 /// The first runs after a place, in their order. Those that lack what they are sorted by are left out: [`missing`]
 /// has them, and they come last.
@@ -126,7 +121,14 @@ const fn column(field: &SortField) -> &'static str {
         SortField::Status => "r.status",
         // A cursor has it in it.
         SortField::Title => "left(lower(r.title), 200)",
+        SortField::Tag => "left(lower(r.tags[1]), 200)",
+        SortField::Author => {
+            "(SELECT left(lower(a.name), 200) FROM api_keys k JOIN accounts a ON a.id = k.created_by \
+              WHERE k.id = r.api_key_id)"
+        }
+        SortField::Commit => "(SELECT left(c.git_commit, 64) FROM snapshots c WHERE c.run_id = r.id)",
         SortField::Metric(_) => "s.number",
+        SortField::Config(_) => "q.number",
     }
 }
 
@@ -143,7 +145,11 @@ struct Statement<'a> {
 impl<'a> Statement<'a> {
     /// Begins with the run's id, number, and what it is sorted by, up to the conditions.
     fn new(asked: RunQuery<'a>, column: &'static str, kind: KeyKind) -> Self {
-        let id = if matches!(asked.sort.field, SortField::Metric(_)) { "s.run_id" } else { "r.id" };
+        let id = match asked.sort.field {
+            SortField::Metric(_) => "s.run_id",
+            SortField::Config(_) => "q.run_id",
+            _ => "r.id",
+        };
         let mut sql = Self { builder: QueryBuilder::new("SELECT r.id, r.number, "), asked, id, is_set: false };
         match kind {
             KeyKind::Own => sql.push("NULL::float8, NULL::timestamptz, NULL::text"),
@@ -163,6 +169,10 @@ impl<'a> Statement<'a> {
                         AND e.name_key = s.name_key AND e.number <= 'Infinity'
                   ) AND r.project_id = ",
             );
+        } else if let SortField::Config(name) = &asked.sort.field {
+            // A run has each name once.
+            sql.push(" FROM run_parameters q JOIN runs r ON r.id = q.run_id WHERE q.project_id = ").project();
+            sql.push(" AND q.name_key = ").key_of(name).push(" AND r.project_id = ");
         } else {
             sql.push(" FROM runs r WHERE r.project_id = ");
         }
@@ -178,6 +188,8 @@ impl<'a> Statement<'a> {
         sql.filter();
         if let SortField::Metric(name) = &asked.sort.field {
             sql.push(" AND NOT ").results(name).push(" AND s.number <= 'Infinity'").end();
+        } else if let SortField::Config(name) = &asked.sort.field {
+            sql.push(" AND NOT ").parameters(name).push(" AND q.number IS NOT NULL").end();
         } else {
             sql.push(" AND ").push(column(&asked.sort.field)).push(" IS NULL");
         }
@@ -231,9 +243,15 @@ impl<'a> Statement<'a> {
             self.push(compare).bind(place.number);
             return;
         }
-        if matches!(field, SortField::Metric(_)) {
-            // The comparison below is of two tables and can't be asked of the index of one.
-            let bound = if *is_descending { " AND s.number <= " } else { " AND s.number >= " };
+        // The comparison below is of two tables and can't be asked of the index of one.
+        let bound = match (field, *is_descending) {
+            (SortField::Metric(_), true) => Some(" AND s.number <= "),
+            (SortField::Metric(_), false) => Some(" AND s.number >= "),
+            (SortField::Config(_), true) => Some(" AND q.number <= "),
+            (SortField::Config(_), false) => Some(" AND q.number >= "),
+            _ => None,
+        };
+        if let Some(bound) = bound {
             self.push(bound).key(&place.key);
         }
         self.push(" AND (").push(column(field)).push(", r.number)").push(compare).key(&place.key);

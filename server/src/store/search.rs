@@ -59,7 +59,7 @@ pub enum Hit {
 /// title or commit, and all others, each the newest first.
 ///
 /// Of a word that very many runs have, the first 2,000 that come to hand are looked at: an answer while one types is
-/// worth more than the newest of a million. Call [`super::run_query::plan_for_values`] before, in the same transaction.
+/// worth more than the newest of a million. Call it in a transaction that [`super::run_query::BEGIN`] began.
 pub async fn find(
     connection: &mut PgConnection,
     account_id: AccountId,

@@ -1,12 +1,14 @@
 //! The tables of series: `run_series`, `series_sources`, `series`, `series_tails`, `series_chunks`.
 
+pub mod adding;
+
 use sqlx::PgConnection;
 
 use crate::domain::series::{Series, Stats};
 use crate::domain::{ProjectId, RunId};
 
-/// What is counted of a run's series.
-#[derive(Clone, Copy, Debug, Default)]
+/// What is counted and kept of a run's series.
+#[derive(Clone, Debug, Default)]
 pub struct Counts {
     /// How many series there are.
     pub names: i32,
@@ -14,6 +16,8 @@ pub struct Counts {
     pub sources: i32,
     /// How many points are in `series_tails`.
     pub tail_points: i32,
+    /// Their sparks, as bytes.
+    pub sparks: Vec<u8>,
 }
 
 /// A block of points of one series.
@@ -31,18 +35,12 @@ pub struct Chunk {
     pub summary: Vec<u8>,
 }
 
-/// Lets one writer at a time add to a run's series, until its transaction ends.
+/// Lets one writer at a time move a run's points, until its transaction ends. Nobody adds points meanwhile.
 pub async fn lock(connection: &mut PgConnection, project_id: ProjectId, run_id: RunId) -> sqlx::Result<Counts> {
     if let Some(counts) = locked(connection, project_id, run_id).await? {
         return Ok(counts);
     }
-    sqlx::query!(
-        "INSERT INTO run_series (run_id, project_id) VALUES ($1, $2) ON CONFLICT (run_id) DO NOTHING",
-        run_id as RunId,
-        project_id as ProjectId,
-    )
-    .execute(&mut *connection)
-    .await?;
+    adding::begin(&mut *connection, project_id, run_id).await?;
     locked(connection, project_id, run_id).await?.ok_or(sqlx::Error::RowNotFound)
 }
 
@@ -50,7 +48,7 @@ async fn locked(connection: &mut PgConnection, project_id: ProjectId, run_id: Ru
     sqlx::query_as!(
         Counts,
         "
-        SELECT name_count AS names, source_count AS sources, tail_points
+        SELECT name_count AS names, source_count AS sources, tail_points, sparks
         FROM run_series
         WHERE run_id = $1 AND project_id = $2
         FOR UPDATE
@@ -62,17 +60,17 @@ async fn locked(connection: &mut PgConnection, project_id: ProjectId, run_id: Ru
     .await
 }
 
-/// Writes down what is counted. Call it only under [`lock`].
+/// Writes down what is counted and kept. Call it only under [`lock`].
 pub async fn set_counts(
     connection: &mut PgConnection,
     project_id: ProjectId,
     run_id: RunId,
-    counts: Counts,
+    counts: &Counts,
 ) -> sqlx::Result<()> {
     sqlx::query!(
         "
         UPDATE run_series
-        SET name_count = $3, source_count = $4, tail_points = $5
+        SET name_count = $3, source_count = $4, tail_points = $5, sparks = $6
         WHERE run_id = $1 AND project_id = $2
         ",
         run_id as RunId,
@@ -80,6 +78,7 @@ pub async fn set_counts(
         counts.names,
         counts.sources,
         counts.tail_points,
+        counts.sparks.as_slice(),
     )
     .execute(connection)
     .await?;
@@ -96,24 +95,6 @@ pub async fn count(connection: &mut PgConnection, project_id: ProjectId, run_id:
     .fetch_optional(connection)
     .await?;
     Ok(count.unwrap_or_default())
-}
-
-/// How many points of these sources are here; sources that are not known are left out.
-pub async fn next_indexes(
-    connection: &mut PgConnection,
-    project_id: ProjectId,
-    run_id: RunId,
-    sources: &[String],
-) -> sqlx::Result<Vec<(String, i64)>> {
-    let rows = sqlx::query!(
-        "SELECT source, next_index FROM series_sources WHERE run_id = $1 AND project_id = $2 AND source = ANY($3)",
-        run_id as RunId,
-        project_id as ProjectId,
-        sources,
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.source, row.next_index)).collect())
 }
 
 /// Writes down how many points of these sources are here.
@@ -227,24 +208,6 @@ pub async fn set_stats(
         &numbers(|stats| stats.last_value) as &[Option<f64>],
         &numbers(|stats| stats.lowest) as &[Option<f64>],
         &numbers(|stats| stats.highest) as &[Option<f64>],
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Adds a block of new points.
-pub async fn insert_tail(
-    connection: &mut PgConnection,
-    project_id: ProjectId,
-    run_id: RunId,
-    points: &[u8],
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        "INSERT INTO series_tails (run_id, project_id, points) VALUES ($1, $2, $3)",
-        run_id as RunId,
-        project_id as ProjectId,
-        points,
     )
     .execute(connection)
     .await?;

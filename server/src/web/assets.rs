@@ -148,6 +148,7 @@ mod tests {
             "vendor/uplot/uPlot.min.css",
             "run.js",
             "runs.js",
+            "strip.js",
             "draft.js",
             "filter.js",
             "times.js",

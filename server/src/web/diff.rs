@@ -3,6 +3,8 @@
 //! Pure and tolerant: whatever the text is, every line of it is shown; what is no diff shows as
 //! context of a file without a name.
 
+pub mod view;
+
 use std::iter::Peekable;
 use std::str::Lines;
 

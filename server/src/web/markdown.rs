@@ -50,6 +50,24 @@ pub fn html(text: &str, runs_url: &str) -> String {
     CLEANER.clean(&made).to_string()
 }
 
+/// The words of a document, without its marks and on one line.
+pub fn words(text: &str) -> String {
+    let text = terminal::clean(text);
+    let mut words = String::with_capacity(text.len());
+    for event in Parser::new_ext(&text, OPTIONS) {
+        match event {
+            Event::Text(part) | Event::Code(part) | Event::Html(part) | Event::InlineHtml(part) => {
+                words.push_str(&part);
+            }
+            // What may begin and end within a word.
+            Event::Start(_)
+            | Event::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough | TagEnd::Link | TagEnd::Image) => {}
+            _ => words.push(' '),
+        }
+    }
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Whether a document has the word that marks it as something learned.
 pub fn is_insight(text: &str) -> bool {
     text.split_whitespace().any(|word| word.trim_end_matches(['.', ',', ':', ';', '!']) == INSIGHT)
@@ -301,6 +319,12 @@ mod tests {
         assert_eq!(shown.matches("<blockquote>").count(), 32);
         assert!(shown.contains("deep") && shown.ends_with("</blockquote>\n<p>after</p>\n"), "{shown}");
         assert_eq!(made(&format!("{}deep", "- ".repeat(1_000))).matches("<li>").count(), 16);
+    }
+
+    #[test]
+    fn the_words_of_a_document_stand_on_one_line_without_its_marks() {
+        let text = "**97.0 %** in *one* ep**och**, see `exp005`.\n\n- a <b>\n- [b](https://x.example)\n\n|c|d|\n|-|-|";
+        assert_eq!(words(text), "97.0 % in one epoch, see exp005. a <b> b c d");
     }
 
     #[test]

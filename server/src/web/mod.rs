@@ -12,7 +12,7 @@
 //!   `workspaces`,
 //!   `runs`, `insights`, `notebook`: one file or folder per page.
 //! - `docs`: the documentation, and the API's reference.
-//! - `assets`: the style, the fonts and the scripts; `error_page` and `render`: what went wrong.
+//! - `assets`: the style, the fonts and the scripts; `error_page`, `signed_out` and `render`: what went wrong.
 
 pub mod accounts;
 pub mod admin;
@@ -41,6 +41,7 @@ pub mod render;
 pub mod runs;
 pub mod search;
 mod shell;
+mod signed_out;
 mod terminal;
 pub mod views;
 pub mod workspaces;

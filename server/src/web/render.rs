@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use tower_http::request_id::RequestId;
 use url::form_urlencoded;
 
+use super::signed_out::SentForm;
 use super::{Look, error_page};
 use crate::app::AppState;
 use crate::auth::{MaybeSignedIn, RenewedToken};
@@ -21,23 +22,33 @@ pub const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 
     font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types otrace";
 
-/// Turns errors into pages; who is not signed in is led to sign in first, and comes back afterwards.
+/// Turns errors into pages; who is not signed in is led to sign in first, and comes back afterwards. What they had
+/// typed meanwhile is given back.
 pub async fn render(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let method = parts.method.clone();
     let look = Look::of(&parts);
     let mut asker = parts.clone();
     let renewed = RenewedToken::default();
-    let mut request = Request::from_parts(parts, body);
-    request.extensions_mut().insert(renewed.clone());
-    let mut response = next.run(request).await;
+    let (mut response, sent) = match SentForm::keep(Request::from_parts(parts, body)).await {
+        Ok((mut request, sent)) => {
+            request.extensions_mut().insert(renewed.clone());
+            (next.run(request).await, sent)
+        }
+        Err(error) => (error.into_response(), None),
+    };
 
     let status = response.status();
     if let Some(ResponseError(error)) = response.extensions().get::<ResponseError>().cloned() {
-        response = match &*error {
-            AppError::SignedOut(_) if method == Method::GET => to_sign_in(&asker.uri.to_string()),
-            AppError::Unconfirmed => to_confirm(&app, &asker),
-            _ => {
+        let given_back = match &*error {
+            AppError::SignedOut(_) => sent.and_then(|form| form.given_back(&app, look.clone())),
+            _ => None,
+        };
+        response = match (&*error, given_back) {
+            (_, Some(page)) => page,
+            (AppError::SignedOut(_), None) if method == Method::GET => to_sign_in(&asker.uri.to_string()),
+            (AppError::Unconfirmed, None) => to_confirm(&app, &asker),
+            (_, None) => {
                 let signed_in =
                     MaybeSignedIn::from_request_parts(&mut asker, &app).await.ok().and_then(|found| found.0);
                 let id = asker.extensions.get::<RequestId>().and_then(|id| id.header_value().to_str().ok());

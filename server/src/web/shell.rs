@@ -19,12 +19,13 @@ use crate::domain::{Account, Project, Role};
 use crate::error::Result;
 use crate::services;
 
-pub use self::theme::{THEME_COOKIE, Theme};
+pub use self::theme::{KEYS_COOKIE, THEME_COOKIE, Theme};
 
 /// What a request tells about the page around its content.
 #[derive(Clone, Debug, Default)]
 pub struct Look {
     theme: Theme,
+    are_keys_off: bool,
     here: String,
     /// Whether the page is read with a page pass, in the local app of somebody's machine.
     is_in_local_app: bool,
@@ -43,9 +44,10 @@ impl Look {
     pub fn of(parts: &Parts) -> Self {
         let jar = CookieJar::from_headers(&parts.headers);
         let theme = jar.get(THEME_COOKIE).map_or(Theme::System, |cookie| Theme::named(cookie.value()));
+        let are_keys_off = jar.get(KEYS_COOKIE).is_some_and(|cookie| cookie.value() == "off");
         let here = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned();
         let is_in_local_app = parts.headers.contains_key(AUTHORIZATION);
-        Self { theme, here, is_in_local_app }
+        Self { theme, are_keys_off, here, is_in_local_app }
     }
 }
 
@@ -62,6 +64,8 @@ pub struct Shell {
     pub host: String,
     /// What stands in `data-theme`; `None`: the system decides.
     pub data_theme: Option<&'static str>,
+    /// Whether single keys do nothing.
+    pub are_keys_off: bool,
     /// The name of the theme.
     pub theme: &'static str,
     /// What the theme's button says.
@@ -218,6 +222,7 @@ impl Shell {
             home: team.unwrap_or("Projects").to_owned(),
             host: public_url.split_once("://").map_or(public_url, |(_, host)| host).to_owned(),
             data_theme: (look.theme != Theme::System).then(|| look.theme.name()),
+            are_keys_off: look.are_keys_off,
             theme: look.theme.name(),
             theme_label: look.theme.label(),
             next_theme: look.theme.next().name(),

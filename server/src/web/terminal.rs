@@ -67,6 +67,7 @@ fn line(text: &str) -> String {
 /// Writes one line as a terminal would, up to its last state. Nothing else that a terminal would act on gets through.
 pub fn play(text: &str, screen: &mut impl Screen) {
     let mut overwritten = false;
+    let mut before = None;
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
@@ -79,10 +80,21 @@ pub fn play(text: &str, screen: &mut impl Screen) {
                     screen.clear();
                     overwritten = false;
                 }
-                put(screen, c);
+                if matches!(c, '\u{200c}' | '\u{200d}') && is_shaped(before) && is_shaped(chars.peek().copied()) {
+                    screen.write(c);
+                } else {
+                    put(screen, c);
+                }
             }
         }
+        before = Some(c);
     }
+}
+
+/// Whether a joiner shapes such a letter or sign: Persian and Indic words are written with them, and families of
+/// emoji. Between others it only makes one word look like another.
+fn is_shaped(c: Option<char>) -> bool {
+    c.is_some_and(|c| !c.is_ascii() && !c.is_control() && !c.is_whitespace() && !is_invisible(c))
 }
 
 fn put(screen: &mut impl Screen, c: char) {
@@ -174,6 +186,15 @@ mod tests {
     fn what_is_invisible_shows() {
         assert_eq!(clean("a\u{202e}b\u{200b}c"), "a<U+202E>b<U+200B>c");
         assert_eq!(clean("nul\0 bell\u{7} tab\t"), "nul bell tab\t");
+    }
+
+    #[test]
+    fn what_joins_letters_of_one_word_or_parts_of_an_emoji_does_so() {
+        for text in ["👩🏽\u{200d}🔬", "می\u{200c}خواهم", "क्\u{200d}ष"] {
+            assert_eq!(clean(text), text);
+        }
+        assert_eq!(clean("pay\u{200d}pal é\u{200c}x"), "pay<U+200D>pal é<U+200C>x");
+        assert_eq!(clean("é\u{200d}\u{200d}é \u{200d}é"), "é<U+200D><U+200D>é <U+200D>é");
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod archive;
 mod command;
 mod damage;
 mod hostile;
-mod server;
+pub mod server;
 mod whole;
 
 use std::collections::BTreeMap;

@@ -4,6 +4,7 @@
 //! Each test makes the time short that it is about, and leaves the others as they are: longer than it waits.
 
 mod drain;
+mod http2;
 mod limits;
 mod many;
 mod pool;

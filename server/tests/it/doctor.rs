@@ -74,6 +74,18 @@ async fn a_healthy_server_is_called_so() {
 }
 
 #[tokio::test]
+async fn a_server_in_a_container_whose_port_has_another_number_outside_is_not_called_ill() {
+    let machine = Machine::new().await;
+    let server = machine.serve(&[]);
+    let everywhere = format!("0.0.0.0:{}", server.address.port());
+    let arguments = ["--listen", &everywhere, "--public-url", "http://localhost:1", "--insecure-http"];
+    let found = examine(&machine, &arguments, &[]);
+    assert!(found.is_well, "{:#?}", found.checks);
+    found.expect("address", "warning", "Ask on the machine itself: curl http://localhost:1/health/live");
+    server.stop();
+}
+
+#[tokio::test]
 async fn a_server_that_was_never_started_has_nothing_yet_and_the_doctor_makes_nothing() {
     let machine = Machine::new().await;
     let found = examine(&machine, &["--listen", "127.0.0.1:1"], &[("DATABASE_URL", "")]);
@@ -154,6 +166,7 @@ async fn unsafe_settings_are_told_as_the_server_would_refuse_them() {
 
     let found = examine(&machine, &arguments, &[("OTRACE_PRODUCTION", "true")]);
     found.expect("settings", "failed", "leave --insecure-http");
+    found.expect("settings", "failed", "There are no signing keys");
 
     let half = [("OTRACE_GITHUB_CLIENT_ID", "id")];
     let found = examine(&machine, &["--listen", "127.0.0.1:1"], &half);

@@ -261,10 +261,10 @@ async fn a_run_that_falls_silent_is_out_of_contact_and_heals() {
 async fn a_run_that_stays_silent_is_given_up_and_goes_on_when_it_is_heard_of() {
     let (app, project) = running().await;
     app.api(&project.key, "POST", "/v1/runs/exp001/heartbeat", None).await.expect(200);
-    app.app.clock.advance(Duration::hours(23));
+    app.app.clock.advance(Duration::minutes(59));
     services::contact::look_for_silent_runs(&app.app).await.unwrap();
     assert_eq!(run(&app, &project).await["status"], "running");
-    app.app.clock.advance(Duration::hours(2));
+    app.app.clock.advance(Duration::minutes(2));
     services::contact::look_for_silent_runs(&app.app).await.unwrap();
     assert_eq!(run(&app, &project).await["status"], "capture_failed");
 
@@ -276,6 +276,19 @@ async fn a_run_that_stays_silent_is_given_up_and_goes_on_when_it_is_heard_of() {
     app.app.clock.advance(Duration::days(30));
     services::contact::look_for_silent_runs(&app.app).await.unwrap();
     assert_eq!(run(&app, &project).await["status"], "completed");
+}
+
+#[tokio::test]
+async fn a_run_whose_recorder_dies_before_it_has_begun_is_out_of_contact_and_then_given_up() {
+    let app = TestApp::new().await;
+    let project = app.project("wake-word").await;
+    let asked = json!({"intent": "i", "setup": "s", "command": "c", "recorder": "otrace 0.2.0"});
+    app.api(&project.key, "POST", "/v1/runs", Some(asked)).await.expect(200);
+    app.app.clock.advance(Duration::minutes(3));
+    assert!(page(&app, &project, "/exp001").await.contains("Nothing was heard of its machine for 3"));
+    app.app.clock.advance(Duration::hours(25));
+    services::contact::look_for_silent_runs(&app.app).await.unwrap();
+    assert_eq!(run(&app, &project).await["status"], "capture_failed");
 }
 
 #[tokio::test]

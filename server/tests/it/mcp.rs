@@ -18,6 +18,9 @@ use tokio::process::Command;
 const INITIALIZE: &str = r#"{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
     "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}}"#;
 
+/// The `RunSpec` that Trace was first described with.
+const SEED_SPEC: &str = include_str!("../../../run-spec/tests/seed.yaml");
+
 /// Runs a script that talks to the server, in which `KEYS` are these.
 async fn with_agent(server: &TestServer, keys: &[&str], script: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -111,7 +114,6 @@ async fn a_run_spec_is_checked_as_the_command_line_checks_it_and_nothing_is_writ
     let project = server.project("wake-word").await;
     let read = NewKeyInput { scope: Scope::Read, ..NewKeyInput::named("read") };
     let read_key = server.app.another_key(&project, read).await.key;
-    // The one that Trace was first described with.
     let script = r#"
 SPEC = {
     "version": 1, "intent": "Train baseline", "setup": "Default config on the validation split",
@@ -119,24 +121,6 @@ SPEC = {
     "expected_artifact_paths": ["outputs/metrics.json"], "expected_log_paths": ["outputs/train.log"],
     "title": "Baseline", "tags": ["baseline"],
 }
-YAML = """version: 1
-intent: "Train baseline"
-setup: "Default config on the validation split"
-command:
-  - "python"
-  - "train.py"
-  - "--config"
-  - "configs/base.yaml"
-config_paths:
-  - "configs/base.yaml"
-expected_artifact_paths:
-  - "outputs/metrics.json"
-expected_log_paths:
-  - "outputs/train.log"
-title: "Baseline"
-tags:
-  - "baseline"
-"""
 async def talk(agent):
     assert (await agent.tools())["trace_validate_run_spec"].annotations.read_only_hint
     checked = await agent.ask("trace_validate_run_spec", spec=SPEC)
@@ -155,7 +139,8 @@ async def talk(agent):
     assert "input schema" in await agent.refusal("trace_validate_run_spec", spec="version: 1")
 over_http(talk, KEYS[0])
 "#;
-    with_agent(&server, &[&read_key], script).await;
+    let script = format!("YAML = {}\n{script}", json!(SEED_SPEC));
+    with_agent(&server, &[&read_key], &script).await;
     assert_eq!(server.get_json(&project.key, "/v1/runs/count").await["count"], 0);
 }
 

@@ -113,7 +113,7 @@ async fn a_server_that_migrated_leaves_no_lock_and_no_setting_behind() {
 }
 
 /// What belongs to a run, each with a row of the least that it needs: run `$1`, project `$2`.
-const BELONGS_TO_A_RUN: [(&str, &str); 14] = [
+const BELONGS_TO_A_RUN: [(&str, &str); 16] = [
     (
         "artifacts",
         "INSERT INTO artifacts (id, run_id, project_id, position, kind, size_bytes, content_type, sha256)
@@ -142,6 +142,10 @@ const BELONGS_TO_A_RUN: [(&str, &str); 14] = [
         "results",
         "INSERT INTO results (run_id, project_id, position, kind, name, value) VALUES ($1, $2, 0, 'scalar', 'loss', '1')",
     ),
+    (
+        "run_parameters",
+        "INSERT INTO run_parameters (run_id, project_id, name, value) VALUES ($1, $2, 'lr', '0.1')",
+    ),
     ("run_series", "INSERT INTO run_series (run_id, project_id) VALUES ($1, $2)"),
     ("series", "INSERT INTO series (run_id, project_id, name) VALUES ($1, $2, 'loss')"),
     (
@@ -157,6 +161,7 @@ const BELONGS_TO_A_RUN: [(&str, &str); 14] = [
          VALUES ($1, $2, 0, 'dependency', 'requirements.txt', 0, decode(repeat('ab', 32), 'hex'))",
     ),
     ("snapshots", "INSERT INTO snapshots (run_id, project_id) VALUES ($1, $2)"),
+    ("unread_configs", "INSERT INTO unread_configs (run_id, project_id) VALUES ($1, $2)"),
     (
         "webhook_deliveries",
         "WITH webhook AS (

@@ -9,13 +9,16 @@ mod projects;
 mod protection;
 mod reading;
 mod run_artifacts;
+mod run_both_streams;
 mod run_logs;
 mod run_notes;
 mod run_overview;
 mod run_state;
 mod runs_list;
 mod search;
+mod sent_forms;
 mod settings;
+mod split_diff;
 mod strangers;
 mod workspaces;
 

@@ -1,5 +1,6 @@
 //! Runs that a query asks for: over the API, against the database.
 
+mod configs;
 mod pages;
 mod refusals;
 

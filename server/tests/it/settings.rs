@@ -7,6 +7,7 @@ mod tls;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::iter;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -152,6 +153,23 @@ async fn an_unsafe_server_does_not_start_in_production_and_says_what_to_do() {
 }
 
 #[tokio::test]
+async fn in_production_no_server_starts_without_its_signing_keys_and_the_command_it_tells_makes_them() {
+    let machine = Machine::new().await;
+    let mut command = machine.command(&["serve", "--listen", "127.0.0.1:0", "--production"]);
+    command.args(["--public-url", "https://trace.example.org"]);
+    let refused = machine.run(command, "");
+    assert_eq!(refused.status.code(), Some(1));
+    let told = text_of(&refused);
+    assert!(told.contains("there are no signing keys"), "{told}");
+    assert!(!machine.data_dir().exists(), "none were made");
+
+    let (_, arguments) = told.trim_end().split_once("otrace-server secrets ").unwrap();
+    let arguments: Vec<&str> = iter::once("secrets").chain(arguments.split_whitespace()).collect();
+    machine.script(&arguments, "");
+    machine.serve(&[("OTRACE_PRODUCTION", "true"), ("OTRACE_PUBLIC_URL", "https://trace.example.org")]).stop();
+}
+
+#[tokio::test]
 async fn providers_never_send_people_back_over_plain_http() {
     let machine = Machine::new().await;
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--public-url", "http://trace.example.org", "--insecure-http"];
@@ -165,6 +183,7 @@ async fn providers_never_send_people_back_over_plain_http() {
 async fn a_server_behind_tls_starts_in_production() {
     let machine = Machine::new().await;
     let secret = machine.file("database-url", &machine.database_url, 0o440);
+    machine.script(&["secrets", "create"], "");
     let server = machine.serve(&[
         ("OTRACE_PRODUCTION", "true"),
         ("OTRACE_PUBLIC_URL", "https://trace.example.org"),

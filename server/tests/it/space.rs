@@ -104,7 +104,7 @@ impl Space {
     }
 
     async fn sweep(&self) -> Report {
-        let report = services::sweep::sweep(&self.app.app).await.unwrap().unwrap();
+        let report = Box::pin(services::sweep::sweep(&self.app.app)).await.unwrap().unwrap();
         assert_eq!(report.failed(), [""; 0]);
         report
     }

@@ -5,7 +5,6 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Stdio;
 
-use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access, geteuid};
 use tokio::process::Command;
 
@@ -14,6 +13,7 @@ use crate::capture::git::{self, GitFacts};
 use crate::capture::machine::on_path;
 use crate::printer;
 use crate::spool::{Entry, Spool, bound};
+use crate::system_metrics::disk_free;
 use crate::workspace::{TRACE_DIR, Workspace};
 
 /// With less room than this a run's own logs may not fit.
@@ -106,8 +106,8 @@ fn is_usable(folder: &Path) -> bool {
 fn disk(workspace: &Workspace) -> Check {
     let trace = workspace.trace_dir();
     let place = if trace.is_dir() { trace.as_path() } else { workspace.root() };
-    match statvfs(place) {
-        Ok(found) => room(bytes(found.fragment_size(), found.blocks_available())),
+    match disk_free(place) {
+        Ok(free) => room(free),
         Err(error) => Check::warning("disk", format_args!("the room on the disk is not known: {error}")),
     }
 }
@@ -119,11 +119,6 @@ fn room(free: u64) -> Check {
         ROOM_MIN..ROOM_WANTED => Check::warning("disk", format_args!("{told} free. Make room soon.")),
         _ => Check::ok("disk", format_args!("{told} free")),
     }
-}
-
-/// What blocks come to. How systems count them differs.
-fn bytes(size: impl Into<u128>, count: impl Into<u128>) -> u64 {
-    u64::try_from(size.into().saturating_mul(count.into())).unwrap_or(u64::MAX)
 }
 
 fn unsent(workspace: &Workspace) -> Check {
@@ -161,8 +156,6 @@ mod tests {
     fn too_little_room_fails_and_little_warns() {
         let of = |free| room(free).status;
         assert_eq!((of(0), of(ROOM_MIN), of(ROOM_WANTED)), (Status::Failed, Status::Warning, Status::Ok));
-        assert_eq!(bytes(4096_u64, 1_000_000_u64), 4_096_000_000);
-        assert_eq!(bytes(u64::MAX, u64::MAX), u64::MAX);
     }
 
     #[test]

@@ -6,10 +6,9 @@
 mod machine;
 mod server;
 
-use std::fmt;
 use std::process::ExitCode;
 
-use serde::Serialize;
+use otrace_doctor::{Check, Status};
 use serde_json::json;
 
 use crate::args::CredentialArgs;
@@ -30,60 +29,10 @@ pub struct DoctorArgs {
     pub json: bool,
 }
 
-/// How a check went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// As it should be.
-    Ok,
-    /// Runs are recorded, though not as well as they could be.
-    Warning,
-    /// Runs are not recorded, or not sent.
-    Failed,
-}
-
-/// What came of a check, in words that say what to do.
-#[derive(Clone, Debug, Serialize)]
-pub struct Check {
-    name: &'static str,
-    status: Status,
-    message: String,
-}
-
 /// The checks so far.
 pub struct Report {
     checks: Vec<Check>,
     is_json: bool,
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Ok => "ok",
-            Self::Warning => "warning",
-            Self::Failed => "failed",
-        })
-    }
-}
-
-impl Check {
-    fn new(name: &'static str, status: Status, message: impl fmt::Display) -> Self {
-        // A server may say several lines.
-        let message = message.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ");
-        Self { name, status, message }
-    }
-
-    fn ok(name: &'static str, message: impl fmt::Display) -> Self {
-        Self::new(name, Status::Ok, message)
-    }
-
-    fn warning(name: &'static str, message: impl fmt::Display) -> Self {
-        Self::new(name, Status::Warning, message)
-    }
-
-    fn failed(name: &'static str, message: impl fmt::Display) -> Self {
-        Self::new(name, Status::Failed, message)
-    }
 }
 
 impl Report {
@@ -112,7 +61,8 @@ pub async fn run(args: &DoctorArgs) -> Result<ExitCode> {
     }
     machine::check(&workspace, &mut report).await;
     if args.json {
-        printer::line(json!({ "ok": report.is_good(), "checks": report.checks }));
+        printer::json(&json!({ "ok": report.is_good(), "checks": report.checks }))?;
     }
+    printer::done()?;
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -9,12 +9,16 @@ use std::path::{Component, Path, PathBuf};
 use glob::{MatchOptions, Pattern};
 use otrace_wire::{Artifact, Sha256Digest};
 
+use crate::checkout::names::is_taken_for;
 use crate::commands::artifacts::name;
 use crate::error::{Error, Result};
 
 /// As in a shell, though hidden files are found: they were declared.
 const GLOB: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
+
+/// Names that git takes for those of a repository.
+const GITS: [&str; 2] = [".git", "git~1"];
 
 /// What to download.
 #[derive(Debug, Default)]
@@ -117,20 +121,10 @@ fn place(name: &str) -> std::result::Result<PathBuf, &'static str> {
     if place.as_os_str().is_empty() {
         return Err("it has no name");
     }
-    if parts.any(is_gits) {
+    if parts.any(|part| is_taken_for(part, &GITS)) {
         return Err("its name is one of git's own files");
     }
     Ok(place)
-}
-
-/// Whether a folder or file of this name is a repository to git, on any file system: some know no case, and some
-/// pass over characters that nobody sees.
-fn is_gits(part: &str) -> bool {
-    let is_unseen =
-        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    let seen: String = part.chars().filter(|c| !is_unseen(*c)).collect();
-    let seen = seen.trim_end_matches(['.', ' ']);
-    seen.eq_ignore_ascii_case(".git") || seen.eq_ignore_ascii_case("git~1")
 }
 
 #[cfg(test)]

@@ -51,6 +51,14 @@ pub(super) struct Pulse {
     _durable: AbortOnDropHandle<()>,
 }
 
+/// Series that there was no room for. They may still stand in the files that they are read from.
+pub(super) struct Unkept {
+    /// Why there was none.
+    pub(super) reason: String,
+    /// Who has read them up to there.
+    pub(super) collector: Arc<Mutex<Collector>>,
+}
+
 impl Pulse {
     /// Starts them. The declared paths may hold series.
     pub(super) fn start(session: &Session, declared: &[String], started_at: &str) -> Self {
@@ -80,17 +88,18 @@ impl Pulse {
         Self { stop, live, copies, machine, collector, series, looks, _durable: durable }
     }
 
-    /// Ends them, and gives the series that are still to be sent, and why they are cut short, if they are.
-    pub(super) async fn stop(self) -> (Sender, Option<String>) {
+    /// Ends them, and gives the series that are still to be sent, and those that there was no room for, if there are any.
+    pub(super) async fn stop(self) -> (Sender, Option<Unkept>) {
         self.stop.cancel();
         drop(self.looks);
-        let collector = self.collector;
+        let collector = Arc::clone(&self.collector);
         let finish = tokio::task::spawn_blocking(move || lock(&collector).finish());
         let (live, machine) = (ended(self.live, STOPPING), ended(self.machine, MEASURING));
         let ((), (), finished) = tokio::join!(live, machine, timeout(LOOKING, finish));
         // The whole logs are kept elsewhere now.
         let _ = tokio::fs::remove_dir_all(&self.copies).await;
-        (self.series, finished.ok().and_then(Result::ok).flatten())
+        let reason = finished.ok().and_then(Result::ok).flatten();
+        (self.series, reason.map(|reason| Unkept { reason, collector: self.collector }))
     }
 }
 

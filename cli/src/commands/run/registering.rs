@@ -56,9 +56,10 @@ pub(super) fn ask(
         request,
         recorded_at,
         server,
-        project_id: settings.project_id.clone(),
+        project_id: settings.project_id().map(str::to_owned),
         keeps_secrets: masker.is_none(),
         unstored_paths: spec.unstored_paths.clone(),
+        secrets: masker.map(|masker| masker.remembered(id)).unwrap_or_default(),
     }
 }
 
@@ -131,9 +132,8 @@ pub(super) fn broken_off() -> RunOutcome {
 
 /// A run in the wrong project can't be moved to the right one later.
 async fn check_project(client: &Client, settings: &Settings) -> Result<()> {
-    if settings.project_id.is_none() {
+    if !settings.guards_changes() {
         return Ok(());
     }
-    let project = client.whoami().await?.project;
-    settings.other_project(&project).map_or(Ok(()), |told| Err(Error::new(told)))
+    settings.check_project(&client.whoami().await?.project)
 }

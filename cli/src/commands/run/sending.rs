@@ -6,11 +6,10 @@
 use std::time::Duration;
 
 use otrace_wire::{RunDetails, RunOutcome};
-use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
-use super::pulse::Pulse;
+use super::pulse::{Pulse, Unkept};
 use super::summary::{self, Arrival};
 use super::{Online, Session};
 use crate::capture::artifacts::Kept;
@@ -22,7 +21,6 @@ use crate::child::Ended;
 use crate::client::SyncedWorkspace;
 use crate::commands::sync;
 use crate::error::{Error, Result};
-use crate::log_tee::Passed;
 use crate::printer;
 use crate::run_spec::RunSpec;
 use crate::spool::delivery::{self, Parcel};
@@ -53,8 +51,8 @@ struct Told {
     workspace: Option<SyncedWorkspace>,
     /// What is still to be sent of them.
     series: Sender,
-    /// Why they are cut short, if they are.
-    series_cut_short: Option<String>,
+    /// Those that there was no room for, if there are any.
+    unkept: Option<Unkept>,
 }
 
 impl Background {
@@ -70,7 +68,7 @@ impl Background {
         let (tell, python_version) = oneshot::channel();
         let client = session.online.as_ref().map(|Online { client, .. }| client.patient(PATIENCE_BESIDE));
         let mut workspace = workspace_sync::describe(&session.workspace, state.git.as_ref());
-        workspace.project_id.clone_from(&session.settings.project_id);
+        workspace.project_id = session.settings.project_id().map(str::to_owned);
         let sync = async move {
             workspace.python_version = python.await.unwrap_or_default();
             // Nobody is left to be told if the run was given up meanwhile.
@@ -86,7 +84,7 @@ impl Background {
 
     /// Waits for all of it, though not for long.
     async fn settle(self) -> Told {
-        let (python_version, synced, (series, series_cut_short)) =
+        let (python_version, synced, (series, unkept)) =
             tokio::join!(self.python_version, tokio::time::timeout(SYNCING, self.sync), self.pulse.stop());
         let workspace = match synced {
             Ok(synced) => synced.unwrap_or_else(|error| Err(lost(&error))),
@@ -99,7 +97,7 @@ impl Background {
             }
             None
         });
-        Told { python_version: python_version.unwrap_or_default(), workspace, series, series_cut_short }
+        Told { python_version: python_version.unwrap_or_default(), workspace, series, unkept }
     }
 }
 
@@ -118,15 +116,10 @@ impl Session {
             signal: ended.signal_name().map(str::to_owned),
             duration_seconds: ended.duration.as_secs_f64(),
             finished_at: ended.finished_at.clone(),
-            cut_short: [&ended.stdout, &ended.stderr].into_iter().filter_map(|passed| self.cut_short(passed)).collect(),
+            cut_short: [&ended.stdout, &ended.stderr]
+                .map(|passed| gather::lacking(&self.workspace, &passed.log.path, &passed.gaps))
+                .concat(),
         }
-    }
-
-    /// What is to be said of a log that is not whole.
-    fn cut_short(&self, passed: &Passed) -> Option<Value> {
-        let (path, size) = (self.workspace.relative(&passed.log.path), printer::bytes(passed.log.size));
-        let reason = format!("cut short after {size}: {}", passed.cut_short.as_ref()?);
-        Some(json!({"path": path, "type": "log", "reason": reason}))
     }
 
     /// Collects what the command left behind, sends everything, and says what came of it.
@@ -139,28 +132,39 @@ impl Session {
         background: Background,
         gathering: impl Future<Output = ()>,
     ) {
-        let (told, kept, ()) = tokio::join!(background.settle(), self.collect(), gathering);
+        let in_touch = self.online.as_ref().map(|online| delivery::keep_in_touch(&online.client, self.id));
+        let (mut told, kept, ()) = tokio::join!(background.settle(), self.collect(), gathering);
+        let series_cut_short = self.send_unkept(&mut told.series, told.unkept.take()).await;
         let end = self.to_keep(ended);
         let mut kept = configs.merge(kept);
         kept.missing.extend(end.cut_short.iter().cloned());
-        kept.missing.extend(told.series_cut_short.map(|reason| {
-            let path = self.workspace.relative(&self.workspace.metrics_file(&self.name));
-            json!({"path": path, "type": "metrics", "reason": format!("its series are cut short: {reason}")})
-        }));
+        let lacks_series = series_cut_short.is_some();
+        kept.missing
+            .extend(series_cut_short.map(|reason| gather::lacking_series(&self.workspace, &self.name, &reason)));
         let logs = [&ended.stdout.log, &ended.stderr.log];
         let files: Vec<StoredFile> = gather::files(logs, &kept).cloned().chain(state.files()).collect();
         let snapshot = state.to_wire(&self.workspace, told.python_version);
         let details = gather::details(&self.workspace, kept, snapshot, logs, &ended.finished_at);
-        let persisting = self.keep_captured(&details, &files);
+        let persisting = self.keep_captured(&details, &files, lacks_series);
         if let Err(error) = self.workspace.set_active_experiment(&self.label(), self.id) {
             printer::warning(error);
         }
         let is_sent = self.transmit(details.clone(), &files, told.series, &end.outcome(started_at)).await;
+        drop(in_touch);
         self.settle(persisting, is_sent).await;
         let others = if is_sent { sync::finish_others(&self.workspace, &self.settings).await } else { Vec::new() };
         let project_slug = told.workspace.map(|workspace| workspace.project.slug);
         summary::print(self, &state.summary(), ended, &details, &Arrival { is_sent, project_slug, others });
         self.make_room(files.iter().map(|file| file.size).sum()).await;
+    }
+
+    /// Sends the series that there was no room for, from the files that they stand in. Gives why they are cut short, if
+    /// they are.
+    async fn send_unkept(&self, series: &mut Sender, unkept: Option<Unkept>) -> Option<String> {
+        let Unkept { reason, collector } = unkept?;
+        let Some(Online { client, .. }) = &self.online else { return Some(reason) };
+        let sent = series.send_rest(&collector, &client.patient(PATIENCE), self.id).await;
+        sent.is_err().then_some(reason)
     }
 
     /// Reads and copies files beside the network's thread: there may be many gigabytes of them.
@@ -185,13 +189,13 @@ impl Session {
     }
 
     /// Everything that was captured is on this machine before it is sent, and on its disk soon.
-    fn keep_captured(&self, details: &RunDetails, files: &[StoredFile]) -> Option<Persisting> {
+    fn keep_captured(&self, details: &RunDetails, files: &[StoredFile], lacks_series: bool) -> Option<Persisting> {
         if !files.iter().all(|file| file.path.starts_with(self.workspace.trace_dir())) {
             // There was no room for some of it: should it not arrive now, `otrace sync` collects it anew.
             return None;
         }
         let contents = Content::all_of(&self.workspace, files);
-        let captured = Captured::of(&self.workspace, &self.name, contents);
+        let captured = Captured { lacks_series, ..Captured::of(&self.workspace, &self.name, contents) };
         let kept = gather::write_details(&self.workspace, &self.name, details);
         let persisting = kept.and_then(|()| self.spooled.persist(&self.workspace, captured));
         persisting.inspect_err(|error| printer::warning(error)).ok()

@@ -90,7 +90,7 @@ fn in_each_place(masker: &Masker, folder: &Path, secret: &str) -> Vec<(&'static 
         for piece in text.as_bytes().chunks(29) {
             log.write(piece).expect("written");
         }
-        let stored = log.finish().expect("finished");
+        let stored = log.finish().file;
         fs::read_to_string(stored.path).expect("read")
     };
     let command = |words: &[&str]| {

@@ -28,7 +28,7 @@ const WAYS: [&[&str]; 2] = [&[], &["--offline"]];
 const NO_ROOM: &str = "No space left";
 
 /// A workspace whose `.trace` is this disk.
-fn on_disk(server: &TestServer, key: &str, mount: impl FnOnce(&Path) -> Mount) -> (Workspace, Mount) {
+pub(super) fn on_disk(server: &TestServer, key: &str, mount: impl FnOnce(&Path) -> Mount) -> (Workspace, Mount) {
     let workspace = Workspace::with_key(server, key);
     fs::create_dir(workspace.path(".trace")).expect("a folder");
     let disk = mount(&workspace.path(".trace"));
@@ -36,7 +36,7 @@ fn on_disk(server: &TestServer, key: &str, mount: impl FnOnce(&Path) -> Mount) -
 }
 
 /// Whether a run says that this is not all of it, and why.
-fn is_said(run: &Value, path: &str) -> bool {
+pub(super) fn is_said(run: &Value, path: &str) -> bool {
     let said = run["snapshot"]["missing_expected_paths"].as_array().into_iter().flatten();
     said.filter(|said| said["path"] == path)
         .any(|said| said["reason"].as_str().is_some_and(|reason| reason.contains(NO_ROOM)))

@@ -35,7 +35,7 @@ const CALLS: [&str; 12] = [
 /// The sign of life of a command that prints nothing.
 const HEARTBEAT: &str = "POST /v1/runs/{…}/heartbeat";
 /// More attempts to send a run than it has calls.
-const SYNCS: usize = 20;
+const SYNCS: usize = 60;
 /// Where a call may be in a recording.
 const TIMES: [Nth; 3] = [Nth::First, Nth::Second, Nth::EveryThird];
 
@@ -72,7 +72,7 @@ async fn cell(server: Arc<TestServer>, fault: Fault, nth: Nth) {
         if is_sent {
             break;
         }
-        assert!(attempt < SYNCS, "{}{}", answer.stdout, answer.stderr);
+        assert!(attempt < SYNCS, "{}{}\n{:?}", answer.stdout, answer.stderr, proxy.calls());
     }
     let broken = proxy.broken(1).await;
     proxy.break_nothing();

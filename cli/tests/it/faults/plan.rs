@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Fault {
     /// Its connection is reset, and each further one refused until the network is healed.
     Refuse,
-    /// The same, and after a while the network heals by itself.
+    /// Its connection is reset, and so are the next ones that come; then the network heals by itself.
     Outage,
     /// It is read and its connection reset. The server never sees it.
     Reset,

@@ -19,8 +19,8 @@ pub use super::plan::{Fault, Nth};
 const SILENCE: Duration = Duration::from_secs(2);
 /// How late an answer is with [`Fault::Slow`].
 const LATENCY: Duration = Duration::from_millis(700);
-/// How long [`Fault::Outage`] lasts.
-const OUTAGE: Duration = Duration::from_millis(500);
+/// So many connections fail in a [`Fault::Outage`], besides the one that it begins with.
+const OUTAGE: usize = 1;
 /// So many bytes come one by one with [`Fault::Drip`]; what follows them in a long message comes at once.
 const DRIPPING: usize = 4096;
 
@@ -49,6 +49,8 @@ struct Inner {
     /// Those that nothing was done to, and the server has answered.
     answered: watch::Sender<Vec<String>>,
     is_open: watch::Sender<bool>,
+    /// How many connections an outage is still to take.
+    outage: Mutex<usize>,
     /// How often it was healed.
     healed: watch::Sender<u32>,
 }
@@ -68,6 +70,7 @@ impl Proxy {
             broken: watch::Sender::default(),
             answered: watch::Sender::default(),
             is_open: watch::Sender::new(true),
+            outage: Mutex::default(),
             healed: watch::Sender::default(),
         });
         let url = format!("http://{address}");
@@ -104,6 +107,7 @@ impl Proxy {
     /// Ends what goes on: connections are let through, and what is held is lost. The plan stays.
     pub fn heal(&self) {
         self.inner.is_open.send_replace(true);
+        *lock(&self.inner.outage) = 0;
         self.inner.healed.send_modify(|healed| *healed += 1);
     }
 
@@ -196,6 +200,7 @@ async fn accept(inner: Arc<Inner>, _port: TcpSocket, address: String, mut listen
             _ = is_open.wait_for(|is_open| !is_open) => None,
         };
         match accepted {
+            Some(Ok((caller, _))) if inner.is_out() => drop(caller.set_zero_linger()),
             // A connection that breaks is what it is for.
             Some(Ok((caller, _))) => drop(tokio::spawn(pass(Arc::clone(&inner), caller))),
             Some(Err(_)) => {}
@@ -215,9 +220,6 @@ async fn pass(inner: Arc<Inner>, mut caller: TcpStream) -> io::Result<()> {
     let mut healed = inner.healed.subscribe();
     healed.mark_unchanged();
     let fault = inner.meet(&request);
-    if fault == Some(Fault::Outage) {
-        tokio::spawn(reopen(Arc::clone(&inner)));
-    }
     let answer = match fault {
         None => {
             let answer = inner.exchange(&request.bytes).await?;
@@ -236,12 +238,6 @@ async fn pass(inner: Arc<Inner>, mut caller: TcpStream) -> io::Result<()> {
     caller.shutdown().await
 }
 
-/// Ends an outage in its time.
-async fn reopen(inner: Arc<Inner>) {
-    tokio::time::sleep(OUTAGE).await;
-    inner.is_open.send_replace(true);
-}
-
 async fn drip(to: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
     to.set_nodelay(true)?;
     let (first, rest) = bytes.split_at(bytes.len().min(DRIPPING));
@@ -256,14 +252,26 @@ impl Inner {
     fn meet(&self, request: &Request) -> Option<Fault> {
         let name = &request.name;
         let fault = lock(&self.plan).meet(name);
-        if matches!(fault, Some(Fault::Refuse | Fault::Outage)) {
-            self.is_open.send_replace(false);
+        match fault {
+            Some(Fault::Refuse) => {
+                self.is_open.send_replace(false);
+            }
+            Some(Fault::Outage) => *lock(&self.outage) = OUTAGE,
+            _ => {}
         }
         self.calls.send_modify(|calls| calls.push(name.clone()));
         if fault.is_some() && !matches!(fault, Some(Fault::HoldAnswer)) {
             self.broken.send_modify(|broken| broken.push(name.clone()));
         }
         fault
+    }
+
+    /// Whether an outage takes the connection that has just come.
+    fn is_out(&self) -> bool {
+        let mut left = lock(&self.outage);
+        let is_out = *left > 0;
+        *left = left.saturating_sub(1);
+        is_out
     }
 
     /// What comes back of a request that something is done to. Nothing: its connection is reset.

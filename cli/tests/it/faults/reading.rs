@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 
 use super::api::{Api, hex_digest};
-use super::network::{AWAY, BROKEN, GARBAGE, HALF_JSON, PORTAL, TOO_MANY, with_each};
+use super::network::{AWAY, BROKEN, BUSY, GARBAGE, HALF_JSON, PORTAL, TOO_MANY, with_each};
 use super::proxy::{Fault, Nth, Proxy};
 use super::recording::PATIENCE;
 use super::rich;
@@ -108,6 +108,62 @@ fn read_all(top: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
             files.insert(name, content);
         }
     }
+}
+
+/// Commands that ask and print.
+const ASKING: [&[&str]; 7] = [
+    &["whoami"],
+    &["runs"],
+    &["show", "exp001"],
+    &["logs", "exp001"],
+    &["artifacts", "exp001"],
+    &["diff", "exp001", "exp002"],
+    &["ledger"],
+];
+/// What passes in a moment.
+const PASSING: [Fault; 8] = [
+    Fault::Reset,
+    Fault::CutHead,
+    Fault::CutBody,
+    Fault::CutAnswer,
+    Fault::Answer(BROKEN),
+    Fault::Answer(AWAY),
+    Fault::Answer(BUSY),
+    Fault::Answer(TOO_MANY),
+];
+
+/// How a command ends, and all that it says.
+async fn said(workspace: &Workspace, args: &[&str], proxy: &Proxy) -> (Option<i32>, String, String) {
+    let output = workspace.command(args).env("TRACE_API_URL", proxy.url()).output();
+    let output = timeout(PATIENCE, output).await.expect("in time").expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_only_asks_asks_again_without_a_word() {
+    let server = TestServer::start().await;
+    let project = server.project("asked").await;
+    let workspace = Workspace::with_key(&server, &project.key);
+    for word in ["one", "two"] {
+        let script = format!("echo {word}; echo {word} > out.txt");
+        workspace.run_with(&["-q", "--expect-artifact", "out.txt"], &script).await.succeeded();
+    }
+    let both = Arc::new((server, workspace));
+    let cells = ASKING.into_iter().flat_map(|args| PASSING.map(|fault| (args, fault)));
+    with_each(cells, |(args, fault)| {
+        let both = Arc::clone(&both);
+        async move {
+            let (server, workspace) = &*both;
+            let proxy = Proxy::to(server.url());
+            let whole = said(workspace, args, &proxy).await;
+            assert!(whole.0 == Some(0) && !whole.1.is_empty(), "{whole:?}");
+            proxy.break_each(fault, &[]);
+            assert_eq!(said(workspace, args, &proxy).await, whole);
+            assert!(!proxy.broken(1).await.is_empty());
+        }
+    })
+    .await;
 }
 
 async fn comes_whole(args: &'static [&'static str], expected: &[&str]) {

@@ -20,24 +20,14 @@ const WRITES: usize = 30;
 /// What the system says of a full disk.
 const NO_ROOM: &str = "No space left";
 
-/// A recording that is not held up. It has no series of the machine's, whose writes would come at any time.
-const SCRIPT: &str = r#"exec 3>alive
-printf '\000weights\377' > out.bin
-step=0
-for loss in 0.5 0.25 NaN 0.125 2.0; do
-    echo "{\"step\": $step, \"loss\": $loss}" >> "$TRACE_METRICS"
-    step=$((step + 1))
-done
-printf 'out \377\000 first\nsecond\nno end'
-printf 'told \376\n' >&2
-exit 3"#;
-
 /// One cell: where the run is kept at first, and which of its writes find no room.
 type Cell = (&'static [&'static str], Full);
 
+/// A recording that is not held up. It has no series of the machine's, whose writes would come at any time.
 async fn recording(workspace: Workspace, options: &[&str]) -> (Recording, Ended) {
     let options = [options, &["-q", "--no-system-metrics"]].concat();
-    let mut recording = Recording::of(SCRIPT, workspace, &options);
+    let mut recording = Recording::start(workspace, &options);
+    recording.release();
     let ended = recording.otrace_ended().await;
     (recording, ended)
 }

@@ -10,6 +10,8 @@ use crate::error::{AppError, Result};
 const PUT_ASIDE_FROM: usize = 16 * 1024;
 /// No number or bare word is longer than this.
 const WORD_MAX_BYTES: usize = 1024;
+/// A number of so many characters without an exponent is one that 64 bits can hold.
+const PLAIN_NUMBER_MAX_BYTES: usize = 300;
 /// Longer strings are no keys that anything is known about.
 const KEY_MAX_BYTES: usize = 64;
 /// So many values a document may hold: each takes some hundred bytes once it is read.
@@ -101,6 +103,11 @@ impl Cleaner {
     pub fn feed(&mut self, bytes: &[u8]) -> Result<()> {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
+            let passed = self.pass(rest);
+            if passed > 0 {
+                rest = &rest[passed..];
+                continue;
+            }
             if matches!(self.state, State::String) && self.high_surrogate.is_none() {
                 // The long way through large contents: everything up to the next special byte at once.
                 let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(rest.len());
@@ -124,6 +131,25 @@ impl Cleaner {
             State::String | State::Escape | State::Unicode(..) => self.document.push(b'"'),
         }
         Ok((self.document, self.spill.finish().map_err(spill_failed)?))
+    }
+
+    /// The short way, which nearly all of a document goes: a string or a bare word that these bytes hold whole and that
+    /// stays as it is. Returns how many bytes it was, or 0 where none begins here.
+    fn pass(&mut self, bytes: &[u8]) -> usize {
+        let length = match (self.state, bytes) {
+            (State::Between, [b'"', rest @ ..]) => {
+                let Some(text) = plain_string(rest).filter(|text| !self.may_put_aside || text.len() <= PUT_ASIDE_FROM)
+                else {
+                    return 0;
+                };
+                self.note_string(text);
+                text.len() + 2
+            }
+            (State::Between, rest) => plain_word_length(rest),
+            _ => 0,
+        };
+        self.document.extend_from_slice(&bytes[..length]);
+        length
     }
 
     fn step(&mut self, byte: u8) -> Result<()> {
@@ -282,14 +308,45 @@ impl Cleaner {
                 .map_err(|_| AppError::invalid("The request is not UTF-8. Send other bytes as base64."))?
                 .replace('\0', "\u{fffd}"),
         };
-        self.last_string.clear();
-        if text.len() <= KEY_MAX_BYTES {
-            self.last_string.extend_from_slice(text.as_bytes());
-        }
-        self.may_put_aside = false;
+        self.note_string(text.as_bytes());
         serde_json::to_writer(&mut self.document, &text).map_err(anyhow::Error::new)?;
         Ok(())
     }
+
+    /// Remembers a string that may turn out to be a key.
+    fn note_string(&mut self, text: &[u8]) {
+        self.may_put_aside = false;
+        if self.long_strings.lists.is_empty() {
+            return;
+        }
+        self.last_string.clear();
+        if text.len() <= KEY_MAX_BYTES {
+            self.last_string.extend_from_slice(text);
+        }
+    }
+}
+
+/// What stands before the closing quote, if it is here and nothing before it needs a second look.
+fn plain_string(bytes: &[u8]) -> Option<&[u8]> {
+    let mut is_ascii = true;
+    let end = bytes.iter().position(|byte| {
+        is_ascii &= byte.is_ascii();
+        *byte < b' ' || matches!(byte, b'"' | b'\\')
+    })?;
+    let text = &bytes[..end];
+    (bytes[end] == b'"' && (is_ascii || std::str::from_utf8(text).is_ok())).then_some(text)
+}
+
+/// How long the number is that begins here, if its end is here and it is surely finite; otherwise 0.
+fn plain_word_length(bytes: &[u8]) -> usize {
+    let Some(length) = bytes.iter().position(|byte| !is_word(*byte)) else { return 0 };
+    let word = &bytes[..length];
+    let is_plain = |(place, byte): (usize, &u8)| match byte {
+        b'0'..=b'9' | b'-' | b'.' => true,
+        b'e' | b'E' => word.get(place + 1) == Some(&b'-'),
+        _ => false,
+    };
+    if length <= PLAIN_NUMBER_MAX_BYTES && word.iter().enumerate().all(is_plain) { length } else { 0 }
 }
 
 const fn is_word(byte: u8) -> bool {
@@ -301,81 +358,4 @@ fn spill_failed(error: std::io::Error) -> AppError {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn clean_in_pieces(document: &[u8], piece: usize) -> Result<Value> {
-        let mut cleaner = Cleaner::new(LongStrings { lists: &["artifacts"], keys: &["content_base64"] });
-        for bytes in document.chunks(piece) {
-            cleaner.feed(bytes)?;
-        }
-        let (document, _) = cleaner.finish()?;
-        serde_json::from_slice(&document).map_err(|error| AppError::invalid(error.to_string()))
-    }
-
-    fn clean(document: &str) -> Value {
-        let whole = clean_in_pieces(document.as_bytes(), usize::MAX).unwrap();
-        assert_eq!(whole, clean_in_pieces(document.as_bytes(), 1).unwrap(), "in single bytes");
-        whole
-    }
-
-    #[test]
-    fn what_postgres_can_not_hold_is_replaced() {
-        assert_eq!(
-            clean(r#"["a\u0000b", "\ud800", "\udc00x", "\ud83d\ude00", "\ud83dx"]"#),
-            json!(["a\u{fffd}b", "\u{fffd}", "\u{fffd}x", "😀", "\u{fffd}x"])
-        );
-        assert_eq!(clean(r#"["\ud800\ud83d\ude00", "\ud800\n"]"#), json!(["\u{fffd}😀", "\u{fffd}\n"]));
-    }
-
-    #[test]
-    fn what_python_writes_for_numbers_becomes_text() {
-        assert_eq!(
-            clean(
-                r#"{"a": NaN, "b": [Infinity,-Infinity], "c": 1e400, "d": -1e400, "e": 1e300, "f": 12345678901234567890}"#
-            ),
-            json!({"a": "NaN", "b": ["Infinity", "-Infinity"], "c": "Infinity", "d": "-Infinity", "e": 1e300, "f": 12_345_678_901_234_567_890_u64})
-        );
-    }
-
-    #[test]
-    fn a_string_that_says_nan_stays_as_it_is() {
-        assert_eq!(clean(r#"["NaN", "a NaN: 1e400", "\"NaN\""]"#), json!(["NaN", "a NaN: 1e400", "\"NaN\""]));
-    }
-
-    #[test]
-    fn broken_documents_are_refused_not_guessed() {
-        for document in
-            ["", "{", "[1,", "\"abc", "nul", "{\"a\" 1}", "[\"\\x\"]", "[\"\\u12g4\"]", "NaNa", "[\"\u{1}\""]
-        {
-            assert!(clean_in_pieces(document.as_bytes(), 3).is_err(), "{document}");
-        }
-        assert!(clean_in_pieces(b"[\"\xff\"]", 2).is_err());
-    }
-
-    #[test]
-    fn a_long_content_is_put_aside_and_a_forged_mark_is_not_believed() {
-        let long = "QUJD".repeat(10_000);
-        let item = format!(r#"{{"content_base64": "{long}", "other": "{long}", "forged": "\u0000put aside:0:3"}}"#);
-        let document = format!(r#"{{"artifacts": [{item}], "tables": [{item}], "content_base64": "{long}"}}"#);
-        let value = clean(&document);
-        let artifact = &value["artifacts"][0];
-        assert!(artifact["content_base64"].as_str().unwrap().starts_with("\0put aside:"));
-        assert_eq!(artifact["other"], json!(long));
-        assert_eq!(artifact["forged"], json!("\u{fffd}put aside:0:3"));
-        assert_eq!(value["tables"][0]["content_base64"], json!(long), "a column that is called so");
-        assert_eq!(value["content_base64"], json!(long));
-    }
-
-    proptest! {
-        #[test]
-        fn every_document_that_serde_writes_reads_the_same(text in ".*", number in any::<f64>().prop_filter("finite", |n| n.is_finite()), piece in 1_usize..9) {
-            let value = json!({"text": text.replace('\0', ""), "numbers": [number, 1, -1], "nested": {"content_base64": text.replace('\0', "")}});
-            let document = serde_json::to_vec(&value).unwrap();
-            prop_assert_eq!(clean_in_pieces(&document, piece).unwrap(), value);
-        }
-    }
-}
+mod tests;

@@ -41,6 +41,8 @@ pub enum Clause {
     Number(NumberField, Span<f64>),
     /// It has a result of this name for which this holds.
     Metric(String, MetricTest),
+    /// Its configs have a value of this name for which this holds.
+    Config(String, ConfigTest),
     /// It has any such thing.
     Has(Presence),
 }
@@ -148,6 +150,15 @@ pub enum MetricTest {
     Text(String),
 }
 
+/// What holds for a value of a config.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ConfigTest {
+    /// It is a number between these.
+    Within(Span<f64>),
+    /// It is this text, whatever its case; a truth value is `true` or `false`.
+    Text(String),
+}
+
 /// What a run may lack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Presence {
@@ -175,4 +186,6 @@ pub enum Presence {
     Exit,
     /// A result of this name.
     Metric(String),
+    /// A value of this name in its configs.
+    Config(String),
 }

@@ -4,11 +4,13 @@ use std::ops::Bound;
 
 use otrace_wire::{ExperimentId, RunStatus};
 
-use super::RESULT_PREFIX;
-use super::ast::{Author, Clause, Expr, MetricTest, Moment, NumberField, Presence, Span, TextPlace, TimeField};
+use super::ast::{
+    Author, Clause, ConfigTest, Expr, MetricTest, Moment, NumberField, Presence, Span, TextPlace, TimeField,
+};
 use super::parser::words;
 use super::reader::{Fault, Result, Word};
 use super::values::{self, Stretch};
+use super::{CONFIG_PREFIX, RESULT_PREFIX};
 
 /// What stands behind a field.
 #[derive(Clone, Debug)]
@@ -35,9 +37,10 @@ pub(super) enum Field {
     Number(NumberField),
     Has,
     Metric(String),
+    Config(String),
 }
 
-/// By which names; results come besides.
+/// By which names; results and values of configs come besides.
 static FIELDS: [(&str, Field); 19] = [
     ("status", Field::Status),
     ("tag", Field::Tag),
@@ -67,15 +70,13 @@ pub(super) fn name_of(field: &Field) -> &'static str {
 
 /// The field of this name.
 pub(super) fn find(name: &Word) -> Result<Field> {
-    if let Some(metric) = metric(&name.text) {
-        return Ok(Field::Metric(metric));
-    }
-    let known = FIELDS.iter().find(|(known, _)| *known == name.text);
-    known.map(|(_, field)| field.clone()).ok_or_else(|| unknown(name))
+    named(&name.text).ok_or_else(|| unknown(name))
 }
 
-fn metric(text: &str) -> Option<String> {
-    text.strip_prefix(RESULT_PREFIX).filter(|metric| !metric.is_empty()).map(str::to_owned)
+fn named(text: &str) -> Option<Field> {
+    let behind = |prefix: &str| text.strip_prefix(prefix).filter(|name| !name.is_empty()).map(str::to_owned);
+    let known = || FIELDS.iter().find(|(known, _)| *known == text).map(|(_, field)| field.clone());
+    behind(RESULT_PREFIX).map(Field::Metric).or_else(|| behind(CONFIG_PREFIX).map(Field::Config)).or_else(known)
 }
 
 fn unknown(name: &Word) -> Fault {
@@ -86,9 +87,9 @@ fn unknown(name: &Word) -> Fault {
         Some((0..=2, nearest)) => format!("; did you mean {nearest}?"),
         _ => String::new(),
     };
-    let why = if text.starts_with("config.") { ", as values of configs are not kept to be asked for" } else { "" };
     name.fault(format!(
-        "\"{text}\" is no field{why}{suggestion} (there are {known} and metrics.NAME; put what is only text in quotes)"
+        "\"{text}\" is no field{suggestion} (there are {known}, metrics.NAME and config.NAME; put what is only text in \
+         quotes)"
     ))
 }
 
@@ -138,6 +139,9 @@ fn between(name: &Word, field: &Field, from: Bound<Word>, to: Bound<Word>) -> Re
         Field::Metric(metric) => {
             Clause::Metric(metric.clone(), MetricTest::Within(values::span(from, to, values::number)?))
         }
+        Field::Config(config) => {
+            Clause::Config(config.clone(), ConfigTest::Within(values::span(from, to, values::number)?))
+        }
         _ => {
             let message = format!("{} takes words; only times and numbers are compared", name.shown());
             return Err(name.fault(message));
@@ -182,6 +186,7 @@ fn equal(field: &Field, word: Word) -> Result<Clause> {
         Field::Time(time) => Clause::Time(*time, at(&word)?),
         Field::Number(number) => Clause::Number(*number, point(read(*number, &word)?.from)),
         Field::Metric(metric) => Clause::Metric(metric.clone(), metric_test(&word)),
+        Field::Config(config) => Clause::Config(config.clone(), config_test(word)),
         Field::Has => Clause::Has(presence_named(&word)?),
     })
 }
@@ -209,12 +214,14 @@ fn metric_test(word: &Word) -> MetricTest {
     }
 }
 
+/// What is written without quotes and is a number is asked for as one; NaN is a word like any other.
+fn config_test(word: Word) -> ConfigTest {
+    let number = word.text.parse::<f64>().ok().filter(|number| number.is_finite() && !word.is_quoted);
+    number.map_or(ConfigTest::Text(word.text), |number| ConfigTest::Within(point(number)))
+}
+
 fn presence_named(word: &Word) -> Result<Presence> {
-    let field = match metric(&word.text) {
-        Some(metric) => Some(Field::Metric(metric)),
-        None => FIELDS.iter().find(|(known, _)| *known == word.text).map(|(_, field)| field.clone()),
-    };
-    match field {
+    match named(&word.text) {
         Some(field) => presence(word, &field),
         None => Err(word.fault(lacking(word))),
     }
@@ -234,6 +241,7 @@ fn presence(name: &Word, field: &Field) -> Result<Presence> {
         Field::Number(NumberField::Duration) => Presence::Duration,
         Field::Number(NumberField::Exit) => Presence::Exit,
         Field::Metric(metric) => Presence::Metric(metric.clone()),
+        Field::Config(config) => Presence::Config(config.clone()),
         _ => return Err(name.fault(lacking(name))),
     })
 }
@@ -241,7 +249,7 @@ fn presence(name: &Word, field: &Field) -> Result<Presence> {
 fn lacking(word: &Word) -> String {
     format!(
         "\"{}\" is nothing that a run may lack; there are title, tag, note, parent, author, branch, commit, started, \
-         finished, duration, exit and metrics.NAME",
+         finished, duration, exit, metrics.NAME and config.NAME",
         word.shown()
     )
 }

@@ -1,4 +1,4 @@
-//! The query language of runs: `status:failed metrics.accuracy > 0.9 NOT has:metrics.loss "free text"`.
+//! The query language of runs: `status:failed metrics.accuracy > 0.9 config.lr:[1e-4 TO 1e-2] "free text"`.
 //!
 //! One grammar for pages, API, CLI and MCP. [`parse`] reads a text to an [`Expr`], which prints itself as a query
 //! that means the same; [`Sort`] and [`Place`] say in which order runs come, and where a page begins. Pure: what a
@@ -30,11 +30,15 @@ mod values;
 
 use std::fmt;
 
-pub use ast::{Author, Clause, Expr, MetricTest, Moment, NumberField, Presence, Span, TextPlace, TimeField, Words};
+pub use ast::{
+    Author, Clause, ConfigTest, Expr, MetricTest, Moment, NumberField, Presence, Span, TextPlace, TimeField, Words,
+};
 pub use sort::{Key, KeyKind, Place, Sort, SortField};
 
 /// What stands before the name of a result, in queries, in orders and among the columns of a list.
 pub const RESULT_PREFIX: &str = "metrics.";
+/// The same before the name of a value of its configs, such as `config.optimizer.lr`.
+pub const CONFIG_PREFIX: &str = "config.";
 
 /// The longest query, in bytes.
 const MAX_BYTES: usize = 4096;

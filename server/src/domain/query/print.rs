@@ -3,10 +3,10 @@
 use std::fmt;
 use std::ops::Bound;
 
-use super::ast::{Author, Clause, Expr, MetricTest, Moment, Presence, Span, Words};
+use super::ast::{Author, Clause, ConfigTest, Expr, MetricTest, Moment, Presence, Span, Words};
 use super::fields::{Field, name_of};
 use super::values::rfc3339;
-use super::{Query, RESULT_PREFIX};
+use super::{CONFIG_PREFIX, Query, RESULT_PREFIX};
 
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -67,7 +67,10 @@ impl fmt::Display for Clause {
             Self::Metric(name, MetricTest::Within(span)) => number(f, &metric(name), span),
             Self::Metric(name, MetricTest::NotANumber) => write!(f, "{}:nan", metric(name)),
             Self::Metric(name, MetricTest::Text(text)) => write!(f, "{}:{}", metric(name), Quoted(text)),
+            Self::Config(name, ConfigTest::Within(span)) => number(f, &config(name), span),
+            Self::Config(name, ConfigTest::Text(text)) => write!(f, "{}:{}", config(name), Quoted(text)),
             Self::Has(Presence::Metric(name)) => write!(f, "has:{}", metric(name)),
+            Self::Has(Presence::Config(name)) => write!(f, "has:{}", config(name)),
             Self::Has(presence) => write!(f, "has:{}", word_of(presence)),
         }
     }
@@ -139,16 +142,22 @@ const fn word_of(presence: &Presence) -> &'static str {
         Presence::Duration => "duration",
         Presence::Exit => "exit",
         Presence::Metric(_) => "metrics",
+        Presence::Config(_) => "config",
     }
 }
 
 /// `metrics.accuracy`, `metrics."val loss"`.
 fn metric(name: &str) -> String {
-    if is_plain(name) && !name.ends_with('.') {
-        format!("{RESULT_PREFIX}{name}")
-    } else {
-        format!("{RESULT_PREFIX}{}", Quoted(name))
-    }
+    behind(RESULT_PREFIX, name)
+}
+
+/// `config.optimizer.lr`, `config."batch size"`.
+fn config(name: &str) -> String {
+    behind(CONFIG_PREFIX, name)
+}
+
+fn behind(prefix: &str, name: &str) -> String {
+    if is_plain(name) && !name.ends_with('.') { format!("{prefix}{name}") } else { format!("{prefix}{}", Quoted(name)) }
 }
 
 /// Nothing in it means anything to the one who reads it.

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use time::OffsetDateTime;
 
-use super::RESULT_PREFIX;
+use super::{CONFIG_PREFIX, RESULT_PREFIX};
 use crate::domain::text::{Invalid, NAME_MAX_BYTES};
 
 /// In which order runs come. Runs that lack what they are sorted by come last, the newest first.
@@ -44,11 +44,19 @@ pub enum SortField {
     Status,
     /// Its short name, without regard to case.
     Title,
+    /// Its first tag, without regard to case.
+    Tag,
+    /// Who recorded it, by their name.
+    Author,
+    /// The commit that it ran on.
+    Commit,
     /// Its first result of this name that is a number and not NaN.
     Metric(String),
+    /// The value of this name in its configs, where that is a number.
+    Config(String),
 }
 
-const NAMES: [(&str, SortField); 8] = [
+const NAMES: [(&str, SortField); 11] = [
     ("created", SortField::Created),
     ("started", SortField::Started),
     ("finished", SortField::Finished),
@@ -57,6 +65,9 @@ const NAMES: [(&str, SortField); 8] = [
     ("duration", SortField::Duration),
     ("status", SortField::Status),
     ("title", SortField::Title),
+    ("tag", SortField::Tag),
+    ("author", SortField::Author),
+    ("commit", SortField::Commit),
 ];
 
 impl fmt::Display for Sort {
@@ -64,6 +75,7 @@ impl fmt::Display for Sort {
         let sign = if self.is_descending { "-" } else { "" };
         match &self.field {
             SortField::Metric(name) => write!(f, "{sign}{RESULT_PREFIX}{name}"),
+            SortField::Config(name) => write!(f, "{sign}{CONFIG_PREFIX}{name}"),
             field => {
                 let name = NAMES.into_iter().find(|(_, known)| known == field).map_or("", |(name, _)| name);
                 write!(f, "{sign}{name}")
@@ -78,14 +90,17 @@ impl FromStr for Sort {
     /// `duration`, or `-duration` for the longest first.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let (name, is_descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
-        let metric = name.strip_prefix(RESULT_PREFIX).filter(|name| !name.is_empty() && !name.contains('\0'));
-        let field = match metric {
-            Some(name) if name.len() <= NAME_MAX_BYTES => SortField::Metric(name.to_owned()),
-            _ => NAMES.into_iter().find(|(known, _)| *known == name).map(|(_, field)| field).ok_or(Invalid(
-                "Sort by created, started, finished, updated, number, duration, status, title or metrics.NAME; \
-                 with - before it, the highest come first.",
-            ))?,
-        };
+        let is_name = |name: &&str| (1..=NAME_MAX_BYTES).contains(&name.len()) && !name.contains('\0');
+        let behind = |prefix: &str| name.strip_prefix(prefix).filter(is_name).map(str::to_owned);
+        let known = || NAMES.into_iter().find(|(known, _)| *known == name).map(|(_, field)| field);
+        let field = behind(RESULT_PREFIX)
+            .map(SortField::Metric)
+            .or_else(|| behind(CONFIG_PREFIX).map(SortField::Config))
+            .or_else(known)
+            .ok_or(Invalid(
+                "Sort by created, started, finished, updated, number, duration, status, title, tag, author, commit, \
+                 metrics.NAME or config.NAME; with - before it, the highest come first.",
+            ))?;
         Ok(Self { field, is_descending })
     }
 }
@@ -109,8 +124,8 @@ impl SortField {
         match self {
             Self::Number => KeyKind::Own,
             Self::Created | Self::Started | Self::Finished | Self::Updated => KeyKind::Time,
-            Self::Duration | Self::Metric(_) => KeyKind::Number,
-            Self::Status | Self::Title => KeyKind::Text,
+            Self::Duration | Self::Metric(_) | Self::Config(_) => KeyKind::Number,
+            Self::Status | Self::Title | Self::Tag | Self::Author | Self::Commit => KeyKind::Text,
         }
     }
 
@@ -118,7 +133,15 @@ impl SortField {
     pub const fn may_be_missing(&self) -> bool {
         match self {
             Self::Created | Self::Updated | Self::Number | Self::Status => false,
-            Self::Started | Self::Finished | Self::Duration | Self::Title | Self::Metric(_) => true,
+            Self::Started
+            | Self::Finished
+            | Self::Duration
+            | Self::Title
+            | Self::Tag
+            | Self::Author
+            | Self::Commit
+            | Self::Metric(_)
+            | Self::Config(_) => true,
         }
     }
 }

@@ -41,6 +41,14 @@ fn a_query_means_what_it_says() {
         ("metrics.\"val loss\":nan", "metrics.\"val loss\":nan"),
         ("metrics.model:resnet50", "metrics.model:\"resnet50\""),
         ("NOT has:metrics.loss", "NOT has:metrics.loss"),
+        ("config.lr:[1e-4 TO 1e-2]", "config.lr:[0.0001 TO 0.01]"),
+        ("config.optimizer.lr=3e-7", "config.optimizer.lr:3e-7"),
+        ("config.optimizer:adam", "config.optimizer:\"adam\""),
+        ("config.seed:\"1\"", "config.seed:\"1\""),
+        ("config.mode:nan", "config.mode:\"nan\""),
+        ("config.\"batch size\" > 32", "config.\"batch size\" > 32"),
+        ("config.lr:*", "has:config.lr"),
+        ("NOT has:config.\"batch size\"", "NOT has:config.\"batch size\""),
         ("has:metrics.\"val loss\"", "has:metrics.\"val loss\""),
         ("author:me", "author:me"),
         ("author:\"me\"", "author:\"me\""),
@@ -68,10 +76,10 @@ fn a_query_means_what_it_says() {
         ("\"AND\"*", "\"AND\"*"),
         ("ANDROID", "ANDROID"),
         (
-            "status:failed tag:baseline metrics.accuracy > 0.9 author:me started:>7d (branch:main OR commit:abc) \
-             NOT has:metrics.loss \"free text\"",
-            "status:failed tag:baseline metrics.accuracy > 0.9 author:me started > 604800s (branch:main OR commit:abc) \
-             NOT has:metrics.loss \"free text\"",
+            "status:failed tag:baseline metrics.accuracy > 0.9 config.lr:[1e-4 TO 1e-2] author:me started:>7d \
+             (branch:main OR commit:abc) NOT has:metrics.loss \"free text\"",
+            "status:failed tag:baseline metrics.accuracy > 0.9 config.lr:[0.0001 TO 0.01] author:me \
+             started > 604800s (branch:main OR commit:abc) NOT has:metrics.loss \"free text\"",
         ),
     ] {
         assert_eq!(printed(text), expected, "{text}");
@@ -85,7 +93,9 @@ fn an_error_points_at_the_character() {
         ("stauts:failed", 1, "did you mean status?"),
         ("tag:µ stauts:failed", 7, "did you mean status?"),
         ("lr:1", 1, "there are status, tag,"),
-        ("config.lr:1", 1, "values of configs are not kept"),
+        ("config.:1", 1, "metrics.NAME and config.NAME"),
+        ("config.lr > fast", 13, "\"fast\" is no number"),
+        ("has:config.", 5, "nothing that a run may lack"),
         ("status:faild", 8, "there are created, running,"),
         ("status:failed,", 15, "a value is missing behind status"),
         ("status > failed", 1, "only times and numbers are compared"),
@@ -157,10 +167,12 @@ fn conditions_are_added_to_a_query() {
 
 #[test]
 fn orders_print_as_they_are_read() {
-    for text in ["created", "-created", "duration", "-title", "metrics.val loss", "-metrics.accuracy", "number"] {
+    for text in
+        ["created", "-created", "duration", "-title", "metrics.val loss", "-metrics.accuracy", "config.lr", "number"]
+    {
         assert_eq!(text.parse::<Sort>().unwrap().to_string(), text);
     }
-    for text in ["", "-", "--created", "size", "metrics.", "metrics.\0", "created desc"] {
+    for text in ["", "-", "--created", "size", "metrics.", "metrics.\0", "config.", "created desc"] {
         assert!(text.parse::<Sort>().is_err(), "{text}");
     }
     assert_eq!(Sort::default().to_string(), "-created");
@@ -172,7 +184,7 @@ fn a_cursor_holds_in_its_own_order_only() {
     let place = Place { key: Key::Text("a\nb".to_owned()), number: 3 };
     let cursor = place.to_cursor(&sort("title"));
     assert_eq!(Place::from_cursor(&cursor, &sort("title")), Ok(place));
-    for other in ["-title", "status", "created", "metrics.title"] {
+    for other in ["-title", "status", "created", "metrics.title", "config.title"] {
         assert!(Place::from_cursor(&cursor, &sort(other)).is_err(), "{other}");
     }
     let missing = Place { key: Key::Missing, number: 1 }.to_cursor(&sort("created"));
@@ -202,6 +214,8 @@ fn pieces() -> impl Strategy<Value = String> {
         ")",
         "metrics.x",
         "metrics.\"y z\"",
+        "config.x",
+        "config.\"y z\"",
         ":",
         "=",
         "!=",
@@ -253,6 +267,9 @@ fn conditions() -> impl Strategy<Value = String> {
         "metrics.x:[* TO 3e-7}",
         "metrics.\"y z\":nan",
         "metrics.m:true",
+        "config.x:{0.1 TO 3]",
+        "config.\"y z\":Adam,1e-3",
+        "has:config.a.b",
         "has:note",
         "started:>7d",
         "finished:2026-06-01",
@@ -313,6 +330,7 @@ proptest! {
         for (sort, key) in [
             ("number", Key::Own),
             ("-metrics.x", Key::Number(f64::from_bits(bits))),
+            ("config.x", Key::Number(f64::from_bits(bits))),
             ("duration", Key::Missing),
             ("created", Key::Time(time)),
             ("title", Key::Text(text.replace('\0', ""))),

@@ -6,22 +6,22 @@ use otrace_wire::series::{Point, SeriesBatch};
 
 /// Goes through the batches of one request.
 #[derive(Debug, Default)]
-pub struct Intake {
+pub struct Intake<'a> {
     /// How many points of each source are here.
     next: BTreeMap<String, i64>,
     /// The sources of which something new came.
     changed: BTreeMap<String, i64>,
-    new: Vec<Point>,
+    new: Vec<&'a Point>,
 }
 
-impl Intake {
+impl<'a> Intake<'a> {
     /// Begins with how many points of each source are here; of other sources there are none.
     pub fn new(known: impl IntoIterator<Item = (String, i64)>) -> Self {
         Self { next: known.into_iter().collect(), ..Self::default() }
     }
 
     /// Takes of a batch what is new.
-    pub fn take(&mut self, batch: SeriesBatch) {
+    pub fn take(&mut self, batch: &'a SeriesBatch) {
         let next = self.next.entry(batch.source.clone()).or_default();
         let length = i64::try_from(batch.points.len()).unwrap_or(i64::MAX);
         // What can't be a place in a source lies behind a gap.
@@ -31,13 +31,13 @@ impl Intake {
             return;
         }
         let known = usize::try_from(*next - first).unwrap_or(usize::MAX);
-        self.new.extend(batch.points.into_iter().skip(known));
+        self.new.extend(batch.points.iter().skip(known));
         *next = end;
-        self.changed.insert(batch.source, end);
+        self.changed.insert(batch.source.clone(), end);
     }
 
     /// The points that are new, in the order in which they were sent.
-    pub fn new_points(&self) -> &[Point] {
+    pub fn new_points(&self) -> &[&'a Point] {
         &self.new
     }
 
@@ -68,28 +68,30 @@ mod tests {
         }
     }
 
-    fn values(intake: &Intake) -> Vec<f64> {
+    fn values(intake: &Intake<'_>) -> Vec<f64> {
         intake.new_points().iter().map(|point| point.value).collect()
     }
 
     #[test]
     fn what_is_here_is_passed_over_and_a_gap_is_not_jumped() {
+        let cases = [(0, 10, vec![]), (12, 5, vec![]), (8, 4, vec![10.0, 11.0]), (12, 1, vec![10.0, 11.0, 12.0])];
+        let cases = cases.map(|(first, length, expected)| (batch(first, length), expected));
         let mut intake = Intake::new([("metrics".to_owned(), 10)]);
-        for (first, length, expected) in [(0, 10, vec![]), (12, 5, vec![]), (8, 4, vec![10.0, 11.0])] {
-            intake.take(batch(first, length));
-            assert_eq!(values(&intake), expected, "{length} from {first}");
+        for (batch, expected) in &cases {
+            intake.take(batch);
+            assert_eq!(values(&intake), *expected, "{} from {}", batch.points.len(), batch.first);
         }
-        intake.take(batch(12, 1));
-        assert_eq!(values(&intake), [10.0, 11.0, 12.0]);
         assert_eq!(intake.changed()["metrics"], 13);
         assert_eq!(intake.into_next(), BTreeMap::from([("metrics".to_owned(), 13)]));
     }
 
     #[test]
     fn a_source_of_which_nothing_new_came_does_not_change() {
+        let batches = [batch(3, 2), batch(0, 0)];
         let mut intake = Intake::new([]);
-        intake.take(batch(3, 2));
-        intake.take(batch(0, 0));
+        for batch in &batches {
+            intake.take(batch);
+        }
         assert!(intake.changed().is_empty() && intake.new_points().is_empty());
         assert_eq!(intake.into_next(), BTreeMap::from([("metrics".to_owned(), 0)]));
     }
@@ -99,10 +101,11 @@ mod tests {
         fn in_whatever_pieces_and_order_points_come_each_is_taken_once(
             pieces in prop::collection::vec((0..50_u16, 0..20_u16), 0..60),
         ) {
+            let batches: Vec<SeriesBatch> = pieces.into_iter().map(|(first, length)| batch(first, length)).collect();
             let mut intake = Intake::new([]);
-            for (first, length) in pieces {
-                intake.take(batch(first, length));
-            }
+            for batch in &batches {
+            intake.take(batch);
+        }
             let taken = values(&intake);
             let expected: Vec<f64> = (0_u16..).map(f64::from).take(taken.len()).collect();
             prop_assert_eq!(taken, expected);

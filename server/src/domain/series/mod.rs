@@ -1,11 +1,12 @@
 //! Series: named values over steps, such as a loss.
 //!
 //! [`intake`] says what of a request is new, [`codec`] and [`tail`] turn points into bytes and back,
-//! [`downsample`] picks the points that a chart shows.
+//! [`downsample`] picks the points that a chart shows, and [`spark`] those of the small curves of a list.
 
 pub mod codec;
 pub mod downsample;
 pub mod intake;
+pub mod spark;
 pub mod tail;
 
 use otrace_wire::series::{NAME_MAX_BYTES, POINTS_MAX, SeriesBatch};

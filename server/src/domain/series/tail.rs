@@ -13,7 +13,7 @@ const MAX_BYTES: usize = POINTS_MAX * (NAME_MAX_BYTES + 40) + 10;
 const BITS: usize = 8;
 
 /// The points of one request as bytes.
-pub fn encode(points: &[Point]) -> io::Result<Vec<u8>> {
+pub fn encode(points: &[&Point]) -> io::Result<Vec<u8>> {
     let mut by_name: BTreeMap<&str, Vec<Fresh>> = BTreeMap::new();
     for point in points {
         let fresh = Fresh { step: point.step, time: point.time.unwrap_or(f64::NAN), value: point.value };
@@ -86,6 +86,7 @@ mod tests {
     #[test]
     fn only_what_is_wanted_is_gathered() {
         let points = ["loss", "acc", "loss"].map(|name| point((name.to_owned(), None, None, 0)));
+        let points: Vec<&Point> = points.iter().collect();
         let blocks = [encode(&points).unwrap(), encode(&points[..1]).unwrap()];
         let gathered = gather(&blocks, |name| name == "loss").unwrap();
         let counts: Vec<_> = gathered.iter().map(|(name, fresh)| (name.as_str(), fresh.len())).collect();
@@ -97,7 +98,7 @@ mod tests {
         let name = |index: usize| format!("{index:0>255}");
         let points: Vec<Point> =
             (0..POINTS_MAX).map(|index| point((name(index), Some(i64::MIN), Some(u64::MAX), u64::MAX))).collect();
-        let gathered = gather(&[encode(&points).unwrap()], |_| true).unwrap();
+        let gathered = gather(&[encode(&points.iter().collect::<Vec<_>>()).unwrap()], |_| true).unwrap();
         assert_eq!(gathered.len(), POINTS_MAX);
     }
 
@@ -111,7 +112,8 @@ mod tests {
             cut in 0..300_usize,
         ) {
             let points: Vec<Point> = points.into_iter().map(point).collect();
-            let (first, second) = points.split_at(cut.min(points.len()));
+            let sent: Vec<&Point> = points.iter().collect();
+            let (first, second) = sent.split_at(cut.min(sent.len()));
             let gathered = gather(&[encode(first).unwrap(), encode(second).unwrap()], |_| true).unwrap();
             let mut expected = BTreeMap::<String, Vec<Fresh>>::new();
             for point in &points {

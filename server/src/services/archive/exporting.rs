@@ -11,6 +11,7 @@ use super::{packing, points};
 use crate::app::AppState;
 use crate::blobs::Hasher;
 use crate::domain::archive::{ArchivedProject, ArchivedRun, End, FORMAT, GrowingLog, Heading, SeriesLine};
+use crate::domain::log_times::LogTimes;
 use crate::domain::result::Direction;
 use crate::domain::{Log, LogName, Project, ProjectId, RunId};
 use crate::error::{AppError, Result};
@@ -134,7 +135,8 @@ impl Gathered {
             } else {
                 Vec::new()
             };
-            self.runs.push(&archived(full, growing))?;
+            let times = store::logs::times(connection, project_id, &[run_id]).await?;
+            self.runs.push(&archived(full, growing, times))?;
             self.end.runs += 1;
             if with_series.contains(&run_id) {
                 self.end.points += points::gather(connection, project_id, run_id, experiment, &mut self.series).await?;
@@ -144,14 +146,19 @@ impl Gathered {
     }
 }
 
-fn archived(full: FullRun, growing: Vec<GrowingLog>) -> ArchivedRun {
-    ArchivedRun {
-        recorder: full.run.recorder.clone(),
-        artifacts: full.artifacts.iter().map(|artifact| artifact.sha256).collect(),
-        tables: full.tables.iter().map(|table| table.sha256).collect(),
-        growing,
-        run: as_wire::summary(full),
+fn archived(full: FullRun, growing: Vec<GrowingLog>, times: Vec<(RunId, i32, LogTimes)>) -> ArchivedRun {
+    let recorder = full.run.recorder.clone();
+    let artifacts = full.artifacts.iter().map(|artifact| artifact.sha256).collect();
+    let tables = full.tables.iter().map(|table| table.sha256).collect();
+    let positions: Vec<i32> = full.logs.iter().map(|log| log.position).collect();
+    let mut run = as_wire::summary(full);
+    for (_, position, told) in times {
+        let place = positions.iter().position(|known| *known == position);
+        if let Some(log) = place.and_then(|place| run.logs.get_mut(place)) {
+            log.times = Some(told.into_told());
+        }
     }
+    ArchivedRun { run, recorder, artifacts, tables, growing }
 }
 
 impl Growing {

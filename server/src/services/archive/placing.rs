@@ -222,7 +222,8 @@ impl<'a> Intake<'a> {
             }
             if size_bytes > 0 {
                 let place = (0, size_bytes);
-                store::log_chunks::insert_blob(connection, self.project_id, run_id, &name, place, &log.content).await?;
+                let (project_id, content) = (self.project_id, &log.content);
+                store::log_chunks::insert_blob(connection, project_id, run_id, &name, place, content, None).await?;
             }
             names.push(name);
         }

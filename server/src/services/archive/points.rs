@@ -7,6 +7,7 @@ use otrace_wire::series::{NAMES_MAX, Number, Point, SeriesBatch};
 use sqlx::PgConnection;
 
 use crate::domain::archive::SeriesLine;
+use crate::domain::series::spark::Sparks;
 use crate::domain::series::{self, CHUNK_POINTS, Fresh, SOURCES_MAX, Sample, Series, Stats, codec};
 use crate::domain::{ProjectId, RunId, RunRef};
 use crate::error::{AppError, Result};
@@ -71,6 +72,8 @@ pub(super) struct Intake {
     open: Vec<Sample>,
     /// Chunks that are not written yet.
     chunks: Vec<Chunk>,
+    /// What lists draw of its series.
+    sparks: Sparks,
     /// How many points came.
     pub points: u64,
 }
@@ -78,7 +81,15 @@ pub(super) struct Intake {
 impl Intake {
     /// For the runs of a project.
     pub const fn new(project_id: ProjectId) -> Self {
-        Self { project_id, run: None, series: Vec::new(), open: Vec::new(), chunks: Vec::new(), points: 0 }
+        Self {
+            project_id,
+            run: None,
+            series: Vec::new(),
+            open: Vec::new(),
+            chunks: Vec::new(),
+            sparks: Sparks::new(),
+            points: 0,
+        }
     }
 
     /// Takes a line.
@@ -154,6 +165,7 @@ impl Intake {
             value: *value,
         };
         let fresh: Vec<Fresh> = points.iter().map(fresh).collect();
+        self.sparks.extend(fresh.iter().map(|point| (name, point.value)));
         grow(series, mem::take(&mut self.open), &fresh, &mut self.chunks)?;
         let full = number(CHUNK_POINTS)?;
         let last = self.chunks.last().filter(|last| last.name == name && last.point_count < full);
@@ -179,8 +191,9 @@ impl Intake {
         let names: Vec<String> = series.iter().map(|one| one.name.clone()).collect();
         store::series::insert_names(connection, self.project_id, run_id, &names).await?;
         store::series::set_stats(connection, self.project_id, run_id, &series).await?;
-        let counts = Counts { names: number(names.len())?, sources, tail_points: 0 };
-        store::series::set_counts(connection, self.project_id, run_id, counts).await?;
+        let sparks = mem::take(&mut self.sparks).bytes();
+        let counts = Counts { names: number(names.len())?, sources, tail_points: 0, sparks };
+        store::series::set_counts(connection, self.project_id, run_id, &counts).await?;
         Ok(())
     }
 }

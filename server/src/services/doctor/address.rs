@@ -3,6 +3,7 @@
 use std::time::Duration as Patience;
 
 use anyhow::Context;
+use otrace_doctor::in_words;
 use otrace_wire::version::HEADER as VERSION;
 use reqwest::Response;
 use reqwest::header::DATE;
@@ -13,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::certificate::good_until;
-use super::{Check, Patient, Tell, clock, in_words};
+use super::{Check, Patient, Tell, clock};
 use crate::config::reached_from_here;
 use crate::outbound::client_builder;
 
@@ -41,6 +42,11 @@ pub async fn check(patient: &Patient, tell: Tell<'_>) {
         Err(error) if !is_listening => {
             tell(Check::warning("address", format_args!("{url} does not answer, as no server runs here: {error:#}")));
         }
+        // As in a container: the port may be one of the machine around it.
+        Err(_) if config.is_url_local() && !config.http.listen.ip().is_loopback() => tell(Check::warning(
+            "address",
+            format_args!("{url} does not answer from in here. Ask on the machine itself: curl {url}/health/live"),
+        )),
         Err(error) => tell(Check::failed(
             "address",
             format_args!(

@@ -37,7 +37,10 @@ fn secrets(patient: &Patient, tell: Tell<'_>) {
     let shown = file.display();
     tell(match tokens::look_at(&file) {
         Ok(true) => Check::ok("secrets", format_args!("the signing keys are in {shown}, for the server alone")),
-        Ok(false) => Check::ok("secrets", format_args!("no signing keys in {shown} yet; the first start makes them")),
+        Ok(false) => Check::ok(
+            "secrets",
+            format_args!("no signing keys in {shown} yet; the first start makes them, except in production"),
+        ),
         Err(error) => Check::failed("secrets", format_args!("{error:#}")),
     });
     if !patient.files.is_empty() {
@@ -50,7 +53,8 @@ fn secrets(patient: &Patient, tell: Tell<'_>) {
 fn as_sentence(words: &str) -> String {
     let mut characters = words.chars();
     let first: String = characters.next().into_iter().flat_map(char::to_uppercase).collect();
-    let stop = if words.contains("chmod") { "" } else { "." };
+    let ends_in_command = words.contains("chmod") || words.contains(": otrace-server ");
+    let stop = if ends_in_command { "" } else { "." };
     // A flag stays as it is typed.
     if words.starts_with('-') { format!("{words}{stop}") } else { format!("{first}{}{stop}", characters.as_str()) }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use memchr::memmem::Finder;
 use memchr::{memchr, memchr_iter, memrchr};
 
-use super::{RunLog, read};
+use super::{Part, Text};
 use crate::app::AppState;
 use crate::domain::{ProjectId, RunId};
 use crate::error::Result;
@@ -34,19 +34,19 @@ pub enum Looked {
 pub async fn text(
     app: &AppState,
     (project_id, run_id): (ProjectId, RunId),
-    log: &RunLog,
-    text: &str,
+    log: &Text,
+    sought: &str,
     from: i64,
     is_backwards: bool,
 ) -> Result<Looked> {
-    let text = text.to_ascii_lowercase();
-    if text.is_empty() {
+    let sought = sought.to_ascii_lowercase();
+    if sought.is_empty() {
         return Ok(Looked::Nowhere);
     }
-    let finder = Finder::new(text.as_bytes());
+    let finder = Finder::new(sought.as_bytes());
     // A text that lies across two windows lies in one that reaches as far beyond.
-    let beyond = i64::try_from(text.len()).unwrap_or(WINDOW_BYTES) - 1;
-    let (size, started) = (log.log.size_bytes, Instant::now());
+    let beyond = i64::try_from(sought.len()).unwrap_or(WINDOW_BYTES) - 1;
+    let (size, started) = (log.size_bytes(), Instant::now());
     let begins = from.clamp(0, size);
     let mut at = begins;
     loop {
@@ -57,14 +57,14 @@ pub async fn text(
         }
         // Backwards nothing is found that reaches beyond where one asked from.
         let reach = if is_backwards { (end + beyond).min(begins) } else { (end + beyond).min(size) };
-        let bytes = read(app, project_id, run_id, log, start..reach).await?;
-        if bytes.is_empty() {
+        let part = log.read(app, project_id, run_id, start..reach).await?;
+        if part.bytes.is_empty() {
             return Ok(Looked::Nowhere);
         }
-        let folded = bytes.to_ascii_lowercase();
+        let folded = part.bytes.to_ascii_lowercase();
         let found = if is_backwards { finder.find_iter(&folded).last() } else { finder.find(&folded) };
         if let Some(place) = found {
-            let (line, next) = line_around(&bytes, place, text.len());
+            let (line, next) = line_around(&part, place, sought.len());
             return Ok(Looked::Found(start + length(line), start + length(next)));
         }
         at = if is_backwards { start } else { end };
@@ -79,30 +79,30 @@ pub async fn text(
 pub async fn line(
     app: &AppState,
     (project_id, run_id): (ProjectId, RunId),
-    log: &RunLog,
+    log: &Text,
     number: u64,
     known: (u64, i64),
 ) -> Result<(Looked, u64)> {
     let (mut at_line, mut at) = known;
-    let (size, started) = (log.log.size_bytes, Instant::now());
+    let (size, started) = (log.size_bytes(), Instant::now());
     at = at.clamp(0, size);
     if number <= at_line {
         return Ok((Looked::Found(at, at), at_line));
     }
     let begins = at;
     while at < size {
-        let bytes = read(app, project_id, run_id, log, at..(at + WINDOW_BYTES).min(size)).await?;
-        if bytes.is_empty() {
+        let part = log.read(app, project_id, run_id, at..(at + WINDOW_BYTES).min(size)).await?;
+        if part.bytes.is_empty() {
             break;
         }
-        for end in memchr_iter(b'\n', &bytes) {
+        for start in line_starts(&part) {
             at_line += 1;
             if at_line == number {
-                let start = at + length(end + 1);
+                let start = at + length(start);
                 return Ok((if start < size { Looked::Found(start, start) } else { Looked::Nowhere }, at_line));
             }
         }
-        at += length(bytes.len());
+        at += length(part.bytes.len());
         if at - begins >= READ_MAX_BYTES || started.elapsed() >= LOOK_MAX {
             return Ok((Looked::NotYet(at), at_line));
         }
@@ -110,14 +110,29 @@ pub async fn line(
     Ok((Looked::Nowhere, at_line))
 }
 
+/// Where a line begins, but for the first, and where one would that follows the last.
+fn line_starts(part: &Part) -> Vec<usize> {
+    let mut starts: Vec<usize> = memchr_iter(b'\n', &part.bytes).map(|end| end + 1).collect();
+    let breaks = part.breaks();
+    if !breaks.is_empty() {
+        starts.extend(breaks);
+        starts.sort_unstable();
+        starts.dedup();
+    }
+    starts
+}
+
 /// Where the line with a place in it begins, and where the next one does; the ends of what is looked for where the
 /// line reaches beyond what is there.
-fn line_around(bytes: &[u8], place: usize, matched: usize) -> (usize, usize) {
-    let before = bytes.get(..place).unwrap_or_default();
-    let line = memrchr(b'\n', before).map_or(place, |end| end + 1);
-    let after = (place + matched).min(bytes.len());
-    let next = memchr(b'\n', &bytes[after..]).map_or(after, |end| after + end + 1);
-    (line, next)
+fn line_around(part: &Part, place: usize, matched: usize) -> (usize, usize) {
+    let breaks = part.breaks();
+    let before = part.bytes.get(..place).unwrap_or_default();
+    let line = memrchr(b'\n', before).map(|end| end + 1);
+    let line = line.max(breaks.iter().copied().rfind(|start| *start <= place)).unwrap_or(place);
+    let after = (place + matched).min(part.bytes.len());
+    let rest = part.bytes.get(after..).unwrap_or_default();
+    let next = memchr(b'\n', rest).map_or(after, |end| after + end + 1);
+    (line, breaks.into_iter().find(|start| *start >= after).map_or(next, |start| next.min(start)))
 }
 
 fn length(bytes: usize) -> i64 {
@@ -126,13 +141,26 @@ fn length(bytes: usize) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use otrace_wire::LogStream;
+
     use super::*;
+    use crate::domain::log_times::Stretch;
 
     #[test]
     fn a_place_is_told_by_its_line() {
-        let bytes = b"one\ntwo three\nfour";
-        assert_eq!(line_around(bytes, 8, 5), (4, 14));
-        assert_eq!(line_around(bytes, 0, 3), (0, 4));
-        assert_eq!(line_around(bytes, 14, 4), (14, 18));
+        let part = Part { start: 0, bytes: b"one\ntwo three\nfour".to_vec(), stretches: Vec::new() };
+        assert_eq!(line_around(&part, 8, 5), (4, 14));
+        assert_eq!(line_around(&part, 0, 3), (0, 4));
+        assert_eq!(line_around(&part, 14, 4), (14, 18));
+        assert_eq!(line_starts(&part), [4, 14]);
+    }
+
+    #[test]
+    fn a_line_ends_where_the_other_stream_goes_on() {
+        let stretch = |stream, at, length| Stretch { stream, at, start: 0, length, came_at: 0 };
+        let stretches = vec![stretch(LogStream::Stdout, 100, 8), stretch(LogStream::Stderr, 108, 10)];
+        let part = Part { start: 100, bytes: b"loading Traceback\n".to_vec(), stretches };
+        assert_eq!((line_around(&part, 0, 4), line_around(&part, 13, 4)), ((0, 8), (8, 18)));
+        assert_eq!(line_starts(&part), [8, 18]);
     }
 }

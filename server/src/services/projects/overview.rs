@@ -21,8 +21,6 @@ const ACTIVITY_DAYS: u16 = 30;
 const RUNNING: i64 = 6;
 /// So many insights are told.
 const INSIGHTS: i64 = 4;
-/// An insight is told up to here.
-const INSIGHT_MAX_CHARS: usize = 240;
 
 /// A project as its members' list shows it.
 #[derive(Debug)]
@@ -70,7 +68,7 @@ pub struct PlacedInsight {
     pub project: Project,
     /// The number of the run that it is about.
     pub number: i32,
-    /// The beginning of it, on one line and without the tag.
+    /// The beginning of it, as it was written, without the tag.
     pub text: String,
     /// When it was written.
     pub created_at: OffsetDateTime,
@@ -165,12 +163,8 @@ fn best_of(main: MainResult, directions: &HashMap<ProjectId, Directions>) -> Opt
 }
 
 fn placed(project: Project, told: ProjectInsight) -> PlacedInsight {
-    let text = without_tag(&told.body).split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut short: String = text.chars().take(INSIGHT_MAX_CHARS).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    PlacedInsight { project, number: told.number, text: short, created_at: told.created_at, author: told.author }
+    let text = without_tag(&told.body);
+    PlacedInsight { project, number: told.number, text, created_at: told.created_at, author: told.author }
 }
 
 #[cfg(test)]

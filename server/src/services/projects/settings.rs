@@ -21,6 +21,8 @@ use crate::store;
 const NAMES: i64 = 40;
 /// So many directions are said at once.
 const SAID_MAX: usize = 200;
+/// So many characters of what somebody else wrote are told to who was slower.
+const TOLD_CHARS: usize = 300;
 
 /// What an owner types about a project.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub struct NewAbout {
     pub name: String,
     /// What is researched in it.
     pub description: String,
+    /// Name and description as they stood when the form was opened; `None`: nobody looked.
+    pub before: Option<(String, String)>,
 }
 
 /// A result, and which way it gets better.
@@ -110,12 +114,36 @@ pub async fn set_about(app: &AppState, by: &ProjectMember, about: NewAbout) -> R
     let description = checked_description(&about.description)?;
     let mut transaction = app.pool.begin().await?;
     hold_owner(&mut transaction, by).await?;
+    if let Some(before) = &about.before {
+        refuse_what_is_stale(&mut transaction, by, before).await?;
+    }
     store::projects::settings::rename(&mut transaction, by.project.id, &name, &description).await?;
     changed(app, &mut transaction, by, "name and description").await?;
     transaction.commit().await?;
     // Keys carry their project's name along.
     app.key_cache.forget_all();
     Ok(())
+}
+
+/// Refuses to overwrite what somebody else saved since the form was opened.
+async fn refuse_what_is_stale(
+    transaction: &mut PgConnection,
+    by: &ProjectMember,
+    (name, description): &(String, String),
+) -> Result<()> {
+    let found = store::members::find_project(transaction, by.account.id, &by.project.slug).await?;
+    let (now, _) = found.ok_or(AppError::NotFound("Project"))?;
+    // Browsers end lines in their own way.
+    let lines = |text: &str| text.replace("\r\n", "\n").trim().to_owned();
+    if *name == now.name && lines(description) == lines(&now.description) {
+        return Ok(());
+    }
+    let told: String = now.description.chars().take(TOLD_CHARS).collect();
+    let meanwhile = format!(
+        "Meanwhile somebody saved the name “{}” and the description “{told}”. Save again to put yours in their place.",
+        now.name,
+    );
+    Err(AppError::Conflict(meanwhile.into()))
 }
 
 /// Chooses the columns of the list of runs; none: the usual ones. The caller knows which columns there are.

@@ -96,6 +96,7 @@ fn log(log: &Log) -> wire::Log {
         text_content: None,
         hash: log.sha256,
         created_at: log.captured_at.and_then(rfc3339),
+        times: None,
     }
 }
 

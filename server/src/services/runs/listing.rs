@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use super::search::{self, Window};
 use crate::app::AppState;
 use crate::auth::ProjectMember;
+use crate::domain::parameters::Parameter;
 use crate::domain::query::{Place, Query, Sort};
 use crate::domain::result::{Direction, Directions};
 use crate::domain::{ProjectId, Run, RunId};
@@ -28,7 +29,7 @@ pub const LIST_PAGE: u16 = 50;
 pub const COUNTED_MAX: i64 = 10_000;
 /// So many results are shown, unless others are chosen.
 const COLUMNS: usize = 4;
-/// So many results are offered to choose from.
+/// So many results, and values of configs, are offered to choose from.
 const NAMES: i64 = 40;
 
 /// Which runs to list, and with what.
@@ -42,6 +43,8 @@ pub struct RunsPageRequest {
     pub from: Window,
     /// The names of the results to show; `None`: those that most of the runs have.
     pub columns: Option<Vec<String>>,
+    /// The names of the parameters to show.
+    pub parameters: Vec<String>,
 }
 
 /// Some runs in their order, with what a list shows of them.
@@ -53,6 +56,8 @@ pub struct ListedRuns {
     pub columns: Vec<ResultColumn>,
     /// Names of numeric results that these runs have, the most frequent first.
     pub names: Vec<String>,
+    /// Names of parameters that these runs have, those in which they differ first.
+    pub parameter_names: Vec<String>,
     /// What the page before is read up to; `None`: this is the first one.
     pub newer: Option<Place>,
     /// What the next page is read from; `None`: this is the last one.
@@ -68,6 +73,8 @@ pub struct RunRow {
     pub values: Vec<Option<ListedValue>>,
     /// Whether each value is the best in the list.
     pub best: Vec<bool>,
+    /// Those of its parameters that are shown, by name.
+    pub parameters: HashMap<String, Parameter>,
     /// Paths that were declared and not there.
     pub missing_paths: Vec<String>,
     /// Whether anything was changed and not committed; `None`: not known.
@@ -157,11 +164,12 @@ pub async fn page(app: &AppState, member: &ProjectMember, request: &RunsPageRequ
     let found = search::look(app, asked, &request.from, limit).await?;
     let mut connection = app.pool.acquire().await?;
     let names = store::results::common_names(&mut connection, project_id, &found.ids, NAMES).await?;
+    let parameter_names = store::run_parameters::names_of(&mut connection, project_id, &found.ids, NAMES).await?;
     let shown = request.columns.clone().unwrap_or_else(|| names.iter().take(COLUMNS).cloned().collect());
     let directions = projects::directions_in(&mut connection, project_id).await?;
     let columns = columns(&directions, shown);
-    let rows = rows(&mut connection, project_id, &found.ids, &columns).await?;
-    Ok(ListedRuns { rows, columns, names, newer: found.newer, older: found.older })
+    let rows = rows(&mut connection, project_id, &found.ids, &columns, &request.parameters).await?;
+    Ok(ListedRuns { rows, columns, names, parameter_names, newer: found.newer, older: found.older })
 }
 
 /// These runs of a list that is open, as they are now; those that are gone are left out.
@@ -170,13 +178,14 @@ pub async fn some_rows(
     project_id: ProjectId,
     runs: &[ExperimentId],
     names: Vec<String>,
+    parameters: &[String],
 ) -> Result<ListedRuns> {
     let numbers: Vec<i32> = runs.iter().map(|run| run.number()).collect();
     let mut connection = app.pool.acquire().await?;
     let ids = store::run_list::ids_of(&mut connection, project_id, &numbers).await?;
     let directions = projects::directions_in(&mut connection, project_id).await?;
     let columns = columns(&directions, names);
-    let rows = rows(&mut connection, project_id, &ids, &columns).await?;
+    let rows = rows(&mut connection, project_id, &ids, &columns, parameters).await?;
     Ok(ListedRuns { rows, columns, ..ListedRuns::default() })
 }
 
@@ -190,11 +199,13 @@ async fn rows(
     project_id: ProjectId,
     ids: &[RunId],
     columns: &[ResultColumn],
+    parameters: &[String],
 ) -> Result<Vec<RunRow>> {
     let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
     let runs = store::runs::load(connection, project_id, ids).await?;
     let values = store::run_list::values::results(connection, project_id, ids, &names).await?;
     let states = store::run_list::values::states(connection, project_id, ids).await?;
+    let mut parameters = shown_parameters(connection, project_id, ids, parameters).await?;
     let best: Vec<Option<f64>> = columns.iter().map(|column| best_of(column, &values)).collect();
     let mut runs: HashMap<RunId, Run> = runs.into_iter().map(|run| (run.id, run)).collect();
     let mut states: HashMap<RunId, ListedState> = states.into_iter().map(|state| (state.run_id, state)).collect();
@@ -213,10 +224,28 @@ async fn rows(
             dirty: state.as_ref().and_then(|state| state.git_dirty),
             git_commit: state.as_ref().and_then(|state| state.git_commit.clone()),
             git_branch: state.and_then(|state| state.git_branch),
+            parameters: parameters.remove(&run.id).unwrap_or_default(),
             run,
         }
     });
     Ok(row.collect())
+}
+
+/// What these runs have under these names in their configs, by run and name.
+async fn shown_parameters(
+    connection: &mut PgConnection,
+    project_id: ProjectId,
+    ids: &[RunId],
+    names: &[String],
+) -> Result<HashMap<RunId, HashMap<String, Parameter>>> {
+    let mut shown: HashMap<RunId, HashMap<String, Parameter>> = HashMap::new();
+    if names.is_empty() {
+        return Ok(shown);
+    }
+    for (run, parameter) in store::run_parameters::list(connection, project_id, ids, names).await? {
+        shown.entry(run).or_default().insert(parameter.name.clone(), parameter);
+    }
+    Ok(shown)
 }
 
 fn is_best(value: Option<&ListedValue>, best: Option<f64>) -> bool {

@@ -8,6 +8,8 @@ mod reading;
 mod restoring;
 mod search;
 mod selection;
+mod sparks;
+mod strip;
 mod words;
 
 pub use creation::{RunCreation, create};
@@ -20,6 +22,8 @@ pub use reading::{FullRun, RunView, full_page, resolve, show};
 pub use restoring::restore;
 pub use search::{FoundRuns, RunSearch, SEARCH_PAGE, SEARCH_PAGE_MAX, Window, search};
 pub use selection::{DeletedRun, delete_selected, restore_selected, tag_selected, trash};
+pub use sparks::sparks;
+pub use strip::{StripRun, StripState, strip, strip_state};
 pub use words::{Completion, complete};
 
 pub(super) use creation::{check, check_texts, new_run};

@@ -87,8 +87,7 @@ pub(super) struct FoundPage {
 
 /// One page of the runs that a query asks for.
 pub(super) async fn look(app: &AppState, asked: RunQuery<'_>, from: &Window, limit: u16) -> Result<FoundPage> {
-    let mut transaction = app.pool.begin().await?;
-    store::run_query::plan_for_values(&mut transaction).await?;
+    let mut transaction = app.pool.begin_with(store::run_query::BEGIN).await?;
     let few = store::run_query::few(&mut transaction, asked).await?;
     let asked = RunQuery { among: few.as_deref(), ..asked };
     // One more than is shown tells whether there is another page.
@@ -98,7 +97,7 @@ pub(super) async fn look(app: &AppState, asked: RunQuery<'_>, from: &Window, lim
         Window::After(place) => find(&mut transaction, asked, Some(place), wanted).await?,
         Window::Before(place) => find_back(&mut transaction, asked, place, wanted).await?,
     };
-    transaction.commit().await?;
+    drop(transaction);
 
     let has_more = found.len() > usize::from(limit);
     found.truncate(limit.into());

@@ -4,17 +4,19 @@ use otrace_wire::RunStatus;
 
 use crate::app::AppState;
 use crate::auth::ProjectMember;
-use crate::domain::query::RESULT_PREFIX;
+use crate::domain::query::{CONFIG_PREFIX, RESULT_PREFIX};
 use crate::error::Result;
 use crate::store::run_list::words;
+use crate::store::run_parameters;
 
 /// So many words are offered.
 const WORDS_MAX: usize = 12;
 /// The fields, with what they ask for, as an example that can be read.
-const FIELDS: [(&str, &str, &str); 19] = [
+const FIELDS: [(&str, &str, &str); 20] = [
     ("status:", "where it stands", "status:failed"),
     ("tag:", "has this tag", "tag:baseline"),
     ("metrics.", "a result", "metrics.accuracy > 0.9"),
+    ("config.", "a value of a config", "config.lr:[1e-4 TO 1e-2]"),
     ("author:", "who recorded it", "author:me"),
     ("started:", "when it started", "started:>7d"),
     ("created:", "when it was recorded", "created:2026-06-01"),
@@ -54,9 +56,10 @@ pub async fn complete(app: &AppState, member: &ProjectMember, begun: &str) -> Re
     let (lead, _) = begun.split_at(begun.len() - text.len());
     let found = match text.split_once(':') {
         Some((field, value)) => values(app, member, field, value.trim_start_matches('"')).await?,
-        None => match text.strip_prefix(RESULT_PREFIX) {
-            Some(part) => results(app, member, RESULT_PREFIX, part).await?,
-            None => fields(text),
+        None => match (text.strip_prefix(RESULT_PREFIX), text.strip_prefix(CONFIG_PREFIX)) {
+            (Some(part), _) => names(app, member, RESULT_PREFIX, part).await?,
+            (_, Some(part)) => names(app, member, CONFIG_PREFIX, part).await?,
+            (None, None) => fields(text),
         },
     };
     let whole = |completion: Completion| Completion { word: format!("{lead}{}", completion.word), ..completion };
@@ -77,15 +80,16 @@ async fn values(app: &AppState, member: &ProjectMember, field: &str, begin: &str
     let limit = i64::try_from(WORDS_MAX).unwrap_or_default();
     let project_id = member.project.id;
     // No text of the database has a NUL, and it could not be asked for one.
-    if begin.contains('\0') {
+    if begin.contains('\0') || field.contains('\0') {
         return Ok(Vec::new());
     }
     let found = match field {
         "status" => fixed(&RunStatus::ALL.map(RunStatus::as_str)),
         "created" | "started" | "finished" | "updated" => fixed(&AGES),
-        "has" => match begin.strip_prefix(RESULT_PREFIX) {
-            Some(part) => return results(app, member, "has:metrics.", part).await,
-            None => fixed(&PRESENCES),
+        "has" => match (begin.strip_prefix(RESULT_PREFIX), begin.strip_prefix(CONFIG_PREFIX)) {
+            (Some(part), _) => return names(app, member, "has:metrics.", part).await,
+            (_, Some(part)) => return names(app, member, "has:config.", part).await,
+            (None, None) => fixed(&PRESENCES),
         },
         "tag" => words::tags(&mut *app.pool.acquire().await?, project_id, begin, limit).await?,
         "branch" => words::branches(&mut *app.pool.acquire().await?, project_id, begin, limit).await?,
@@ -94,19 +98,32 @@ async fn values(app: &AppState, member: &ProjectMember, field: &str, begin: &str
             names.extend(words::authors(&mut *app.pool.acquire().await?, project_id, begin, limit).await?);
             names
         }
-        _ => Vec::new(),
+        _ => match field.strip_prefix(CONFIG_PREFIX) {
+            Some(name) => {
+                let name = name.trim_matches('"');
+                let mut connection = app.pool.acquire().await?;
+                run_parameters::values_beginning(&mut connection, project_id, name, begin, limit).await?
+            }
+            None => Vec::new(),
+        },
     };
     let word = |value: String| Completion { word: format!("{field}:{}", quoted(&value)), about: "" };
     Ok(found.into_iter().map(word).collect())
 }
 
-async fn results(app: &AppState, member: &ProjectMember, lead: &str, part: &str) -> Result<Vec<Completion>> {
+/// Names of results or, where the lead ends so, of values of configs.
+async fn names(app: &AppState, member: &ProjectMember, lead: &str, part: &str) -> Result<Vec<Completion>> {
     let part = part.trim_start_matches('"');
     if part.contains('\0') {
         return Ok(Vec::new());
     }
     let limit = i64::try_from(WORDS_MAX).unwrap_or_default();
-    let names = words::results(&mut *app.pool.acquire().await?, member.project.id, part, limit).await?;
+    let mut connection = app.pool.acquire().await?;
+    let names = if lead.ends_with(CONFIG_PREFIX) {
+        run_parameters::names_with(&mut connection, member.project.id, part, limit).await?
+    } else {
+        words::results(&mut connection, member.project.id, part, limit).await?
+    };
     let word = |name: String| Completion { word: format!("{lead}{}", quoted(&name)), about: "" };
     Ok(names.into_iter().map(word).collect())
 }

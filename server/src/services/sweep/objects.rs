@@ -48,13 +48,24 @@ impl Known {
         self.known.contains(&project_id)
     }
 
+    /// Whether any of those that were looked up is known.
+    pub(super) fn has_any(&self) -> bool {
+        !self.known.is_empty()
+    }
+
+    /// Those that were looked up and are not known.
+    pub(super) fn unknown(&self) -> impl Iterator<Item = ProjectId> {
+        self.unknown.iter().copied()
+    }
+
     /// Says in the log that some are not.
     pub(super) fn warn(&self) {
         if let Some(one) = self.unknown.iter().min() {
             tracing::error!(
                 unknown = self.unknown.len(),
                 one = %one,
-                "the store holds projects that this database never had; their objects stay: is it the right database?"
+                "the store holds projects that this database never had; their objects stay: is it the right database? \
+                 `otrace-server sweep --unknown-projects` says what they take"
             );
         }
     }

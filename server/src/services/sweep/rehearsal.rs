@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::contents::{OBJECTS_AT_ONCE, PAGE};
 use super::objects::{GROUP, Known, reason_of, unfinished, without_a_row};
 use super::report::{Freed, Reason, Report};
-use super::{PROJECTS_AT_ONCE, as_of, is_past_restoring, name_of};
+use super::{Projects, as_of, is_past_restoring, name_of};
 use crate::app::AppState;
 use crate::blobs::{ObjectName, StoredObject};
 use crate::domain::ProjectId;
@@ -51,13 +51,9 @@ struct Rehearsal<'a> {
 
 impl Rehearsal<'_> {
     async fn everything(&mut self) -> Result<()> {
-        let mut after = None;
-        loop {
-            let projects =
-                store::sweep::projects(&mut *self.app.pool.acquire().await?, after, PROJECTS_AT_ONCE).await?;
-            let Some(last) = projects.last() else { break };
-            after = Some(last.id);
-            for project in &projects {
+        let mut projects = Projects::default();
+        while let Some(some) = projects.next(self.app).await? {
+            for project in &some {
                 self.names.insert(project.id, project.slug.clone());
                 self.project(project).await?;
             }

@@ -20,6 +20,8 @@ pub enum Reason {
     Unnamed,
     /// What was written or sent never became an object.
     Unfinished,
+    /// The objects are of a project that the database never had.
+    UnknownProject,
 }
 
 impl Reason {
@@ -35,6 +37,7 @@ impl Reason {
             Self::Retention => "retention",
             Self::Unnamed => "unnamed",
             Self::Unfinished => "unfinished",
+            Self::UnknownProject => "unknown_project",
         }
     }
 
@@ -47,6 +50,10 @@ impl Reason {
             Self::Retention => ("artifact that a rule deletes", "artifacts that a rule deletes"),
             Self::Unnamed => ("object that no row names", "objects that no row names"),
             Self::Unfinished => ("unfinished upload", "unfinished uploads"),
+            Self::UnknownProject => (
+                "object of a project that this database never had",
+                "objects of a project that this database never had",
+            ),
         }
     }
 }

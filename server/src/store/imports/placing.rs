@@ -139,11 +139,13 @@ async fn insert_logs(connection: &mut PgConnection, placing: &Placing) -> sqlx::
         connection,
         placing,
         "
-        INSERT INTO logs (run_id, project_id, position, stream, path, size_bytes, sha256, captured_at)
-        SELECT s.id, s.project_id, l.position, l.stream, l.path, l.size_bytes, decode(l.sha256, 'hex'), l.captured_at
+        INSERT INTO logs (run_id, project_id, position, stream, path, size_bytes, sha256, captured_at, times)
+        SELECT s.id, s.project_id, l.position, l.stream, l.path, l.size_bytes, decode(l.sha256, 'hex'), l.captured_at,
+               l.times
         FROM staged_runs s,
              jsonb_to_recordset(s.logs) AS l (
-                 position integer, stream text, path text, size_bytes bigint, sha256 text, captured_at timestamptz
+                 position integer, stream text, path text, size_bytes bigint, sha256 text, captured_at timestamptz,
+                 times jsonb
              )
         WHERE s.import_id = $2 AND s.project_id = $1 AND s.position BETWEEN $3 AND $4
         "

@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::domain::log_times::LogTimes;
 use crate::domain::snapshot::SnapshotFile;
 use crate::domain::{Artifact, ArtifactId, Log, ProjectId, RunResult, Snapshot, Table};
 use crate::store::run_creation::NewRun;
@@ -94,6 +95,8 @@ struct LogRow<'a> {
     sha256: Option<String>,
     #[serde(with = "time::serde::rfc3339::option")]
     captured_at: Option<OffsetDateTime>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    times: Option<&'a LogTimes>,
 }
 
 /// A row of `result_tables`.
@@ -279,6 +282,7 @@ fn log_row(log: &Log) -> LogRow<'_> {
         size_bytes: log.size_bytes,
         sha256: log.sha256.as_ref().map(Sha256Digest::hex),
         captured_at: log.captured_at,
+        times: log.times.as_ref(),
     }
 }
 

@@ -6,12 +6,13 @@ use sqlx::Postgres;
 
 use super::Statement;
 use crate::domain::query::{
-    Author, Clause, Expr, MetricTest, NumberField, Presence, Span, TextPlace, TimeField, Words,
+    Author, Clause, ConfigTest, Expr, MetricTest, NumberField, Presence, Span, TextPlace, TimeField, Words,
 };
 
 const RUN_WORDS: &str = "SELECT w.run_id FROM run_words w WHERE w.project_id = ";
 const NOTES: &str = "SELECT n.run_id FROM notes n WHERE n.project_id = ";
 const RESULTS: &str = "SELECT s.run_id FROM results s WHERE s.project_id = ";
+const PARAMETERS: &str = "SELECT q.run_id FROM run_parameters q WHERE q.project_id = ";
 const SNAPSHOTS: &str = "SELECT c.run_id FROM snapshots c WHERE c.project_id = ";
 
 impl Statement<'_> {
@@ -77,6 +78,7 @@ impl Statement<'_> {
                 self.push("(true").span(column, *span).push(")")
             }
             Clause::Metric(name, test) => self.metric(name, test),
+            Clause::Config(name, test) => self.config(name, test),
             Clause::Has(presence) => self.presence(presence),
         }
     }
@@ -101,6 +103,11 @@ impl Statement<'_> {
     /// Begins the set of the runs that have results of this name.
     pub(super) fn results(&mut self, name: &str) -> &mut Self {
         self.set(RESULTS).push(" AND s.name_key = ").key_of(name)
+    }
+
+    /// Begins the set of the runs that have this in their configs.
+    pub(super) fn parameters(&mut self, name: &str) -> &mut Self {
+        self.set(PARAMETERS).push(" AND q.name_key = ").key_of(name)
     }
 
     fn span<T>(&mut self, column: &'static str, span: Span<T>) -> &mut Self
@@ -133,6 +140,14 @@ impl Statement<'_> {
                 };
                 self.push(" AND (s.value = to_jsonb(").bind(wanted.as_str()).push(or).end()
             }
+        }
+    }
+
+    fn config(&mut self, name: &str, test: &ConfigTest) -> &mut Self {
+        self.parameters(name);
+        match test {
+            ConfigTest::Within(span) => self.span("q.number", *span).end(),
+            ConfigTest::Text(wanted) => self.push(" AND lower(q.value) = lower(").bind(wanted.as_str()).push(")").end(),
         }
     }
 
@@ -205,6 +220,7 @@ impl Statement<'_> {
             Presence::Duration => self.push("(r.duration_seconds IS NOT NULL)"),
             Presence::Exit => self.push("(r.exit_code IS NOT NULL)"),
             Presence::Metric(name) => self.results(name).end(),
+            Presence::Config(name) => self.parameters(name).end(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How the reader wants pages to look.
+//! How the reader wants pages to look, and whether single keys do anything.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -8,9 +8,9 @@ use serde::Deserialize;
 use super::local_path;
 use crate::app::AppState;
 use crate::extract::Form;
-use crate::web::shell::{THEME_COOKIE, Theme};
+use crate::web::shell::{KEYS_COOKIE, THEME_COOKIE, Theme};
 
-const THEME_MAX_AGE: time::Duration = time::Duration::days(365);
+const MAX_AGE: time::Duration = time::Duration::days(365);
 
 /// What the theme's forms send.
 #[derive(Deserialize)]
@@ -23,11 +23,31 @@ pub struct ThemeForm {
 
 /// `POST /theme`
 pub async fn set(State(app): State<AppState>, Form(form): Form<ThemeForm>) -> Response {
-    let cookie = Cookie::build((THEME_COOKIE, Theme::named(&form.theme).name()))
+    remembered(&app, (THEME_COOKIE, Theme::named(&form.theme).name()), &form.next)
+}
+
+/// What the form of single keys sends.
+#[derive(Deserialize)]
+pub struct KeysForm {
+    #[serde(default)]
+    single: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// `POST /shortcuts`. Who speaks to their computer, or whose hands slip, presses keys that they don't mean.
+pub async fn set_keys(State(app): State<AppState>, Form(form): Form<KeysForm>) -> Response {
+    let keys = if form.single == "off" { "off" } else { "on" };
+    remembered(&app, (KEYS_COOKIE, keys), &form.next)
+}
+
+/// Leads back, with a cookie that this browser keeps.
+fn remembered(app: &AppState, named: (&'static str, &'static str), next: &str) -> Response {
+    let cookie = Cookie::build(named)
         .path("/")
-        .max_age(THEME_MAX_AGE)
+        .max_age(MAX_AGE)
         .http_only(true)
         .same_site(SameSite::Lax)
         .secure(app.config.is_https());
-    (CookieJar::new().add(cookie), Redirect::to(local_path(&form.next))).into_response()
+    (CookieJar::new().add(cookie), Redirect::to(local_path(next))).into_response()
 }

@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 use otrace_wire::ExperimentId;
 use url::form_urlencoded;
 
+use crate::web::diff::view::SPLIT;
+
 /// So many names of runs are read.
 const NAMES_MAX: usize = 200;
 /// So many characters of a text are read.
@@ -29,6 +31,8 @@ pub(super) struct Asked {
     pub(super) shows_same: bool,
     /// The two runs whose code is compared.
     pub(super) code: Vec<ExperimentId>,
+    /// Whether before and after stand side by side in it.
+    pub(super) is_split: bool,
     /// What the names of the drawn series hold.
     pub(super) series: String,
     /// So many of them are passed over.
@@ -59,6 +63,7 @@ impl Asked {
                 "baseline" => asked.baseline = value.parse().ok(),
                 "hide" => asked.shows_same = value != "same",
                 "code" => asked.code.extend(value.split("..").filter_map(|name| name.parse::<ExperimentId>().ok())),
+                "view" => asked.is_split = value == SPLIT,
                 "series" => asked.series = text(),
                 "skip" => asked.skip = value.parse().unwrap_or(0).min(SKIP_MAX),
                 "x" => asked.x = text(),
@@ -123,6 +128,7 @@ impl Asked {
             ("baseline", self.baseline.map(|id| id.to_string()).unwrap_or_default()),
             ("hide", if self.shows_same { "nothing".to_owned() } else { String::new() }),
             ("code", code),
+            ("view", if self.is_split { SPLIT.to_owned() } else { String::new() }),
             ("series", self.series.clone()),
             ("skip", if self.skip > 0 { self.skip.to_string() } else { String::new() }),
             ("x", self.x.clone()),
@@ -140,14 +146,14 @@ mod tests {
 
     #[test]
     fn an_address_says_again_what_it_asked() {
-        let query =
-            "ids=exp001,exp004&baseline=exp004&hide=nothing&code=exp001..exp004&series=a%26b&x=config.lr&axes=a&axes=b";
+        let query = "ids=exp001,exp004&baseline=exp004&hide=nothing&code=exp001..exp004&view=split&series=a%26b\
+                     &x=config.lr&axes=a&axes=b";
         let asked = Asked::read(Some(query));
         assert_eq!(asked.numbers(), [1, 4]);
         assert_eq!(asked.url("/compare"), format!("/compare?{query}"));
         assert_eq!(Asked::read(None).url("/compare"), "/compare");
         let left = asked.without("exp004".parse().unwrap());
-        assert_eq!(left.url(""), "?ids=exp001&hide=nothing&series=a%26b&x=config.lr&axes=a&axes=b");
+        assert_eq!(left.url(""), "?ids=exp001&hide=nothing&view=split&series=a%26b&x=config.lr&axes=a&axes=b");
     }
 
     #[test]

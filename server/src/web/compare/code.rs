@@ -5,7 +5,8 @@ use otrace_wire::ExperimentId;
 
 use super::asked::Asked;
 use crate::services::comparison::{Column, Compared};
-use crate::web::diff::{self, FileDiff};
+use crate::web::diff;
+use crate::web::diff::view::{DiffView, LineView};
 use crate::web::shell::Choice;
 use crate::web::terminal;
 
@@ -23,6 +24,10 @@ pub(super) struct CodeView {
     pub(super) before: Vec<Choice>,
     pub(super) after: Vec<Choice>,
     pub(super) told: Option<Told>,
+    /// Whether before and after stand side by side, and where they do and do not.
+    pub(super) is_split: bool,
+    pub(super) split_url: String,
+    pub(super) unified_url: String,
 }
 
 /// What differs between two runs.
@@ -52,7 +57,9 @@ pub(super) struct ChangedFile {
     /// Why its lines are not shown, or not all of them.
     pub(super) note: Option<&'static str>,
     pub(super) is_open: bool,
-    pub(super) change: FileDiff,
+    pub(super) added: usize,
+    pub(super) removed: usize,
+    pub(super) view: DiffView,
 }
 
 /// The two runs whose code is shown: those that were asked for; without any, the two that there are.
@@ -76,7 +83,14 @@ fn base(found: &Compared) -> Option<ExperimentId> {
 }
 
 impl CodeView {
-    pub(super) fn new(found: &Compared, pair: Option<[ExperimentId; 2]>, compared: Option<&Comparison>) -> Self {
+    /// `path` is where runs are compared.
+    pub(super) fn new(
+        found: &Compared,
+        pair: Option<[ExperimentId; 2]>,
+        compared: Option<&Comparison>,
+        asked: &Asked,
+        path: &str,
+    ) -> Self {
         let runs = runs(found);
         let before = pair.map(|pair| pair[0]).or_else(|| base(found));
         let other = || runs.iter().copied().find(|run| Some(*run) != before);
@@ -89,19 +103,30 @@ impl CodeView {
             };
             runs.iter().map(choice).collect()
         };
-        let told = pair.zip(compared).map(|(pair, compared)| Told::new(pair, compared));
-        Self { before: choices(before), after: choices(after), told }
+        let told = pair.zip(compared).map(|(pair, compared)| Told::new(pair, compared, asked.is_split));
+        let url = |is_split: bool| format!("{}#h-code", Asked { is_split, ..asked.clone() }.url(path));
+        Self {
+            before: choices(before),
+            after: choices(after),
+            told,
+            is_split: asked.is_split,
+            split_url: url(true),
+            unified_url: url(false),
+        }
     }
 }
 
 impl Told {
-    fn new([before, after]: [ExperimentId; 2], compared: &Comparison) -> Self {
+    fn new([before, after]: [ExperimentId; 2], compared: &Comparison, is_split: bool) -> Self {
         let kinds = [("config", &compared.configs), ("", &compared.patches), ("dependencies", &compared.dependencies)];
         let all = kinds.into_iter().flat_map(|(kind, changes)| changes.iter().map(move |change| (kind, change)));
         let count = kinds.iter().map(|(_, changes)| changes.len()).sum::<usize>();
         let mut room = DIFFS_BYTES;
-        let files = all.take(FILES_MAX).enumerate();
-        let files = files.map(|(place, (kind, change))| ChangedFile::new(kind, change, place, &mut room)).collect();
+        let file = |(place, (kind, change)): (usize, (&'static str, &FileChange))| ChangedFile {
+            is_open: place < OPEN_FILES && change.diff.is_some(),
+            ..ChangedFile::new(kind, change, &mut room, is_split)
+        };
+        let files = all.take(FILES_MAX).enumerate().map(file).collect();
         Self {
             pair: format!("{before} to {after}"),
             facts: compared.code.iter().map(Fact::new).collect(),
@@ -128,18 +153,20 @@ impl Fact {
 }
 
 impl ChangedFile {
-    fn new(kind: &'static str, change: &FileChange, place: usize, room: &mut usize) -> Self {
+    /// A file that is closed.
+    fn new(kind: &'static str, change: &FileChange, room: &mut usize, is_split: bool) -> Self {
         let path = terminal::clean(&change.path);
         let Some(whole) = &change.diff else {
             let note = Some("It is no text, too long, or not kept here.");
-            return Self { path, kind, note, is_open: false, change: FileDiff::default() };
+            return Self { path, kind, note, is_open: false, added: 0, removed: 0, view: DiffView::default() };
         };
         let shown = beginning(whole, DIFF_BYTES.min(*room));
         *room -= shown.len();
         let note = (shown.len() < whole.len()).then_some("Only the beginning is shown.");
         // It is of one file; where that is a patch, its own heads are lines like others.
         let change = diff::parse(shown).into_iter().next().unwrap_or_default();
-        Self { path, kind, note, is_open: place < OPEN_FILES, change }
+        let view = DiffView::new(change.lines.iter().map(LineView::marked).collect(), is_split);
+        Self { path, kind, note, is_open: false, added: change.added, removed: change.removed, view }
     }
 }
 

@@ -129,7 +129,8 @@ pub async fn show(
         }
         None => None,
     };
-    let code = CodeView::new(&found, pair, changes.as_ref());
+    let path = format!("{}/compare", project_url(&member.project));
+    let code = CodeView::new(&found, pair, changes.as_ref(), &asked, &path);
     let shell = shell(&app, look, &member).await?;
     Ok(page(&ComparePage::new(shell, &member, &asked, &found, &curves, code, app.clock.now())))
 }

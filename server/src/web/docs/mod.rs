@@ -37,54 +37,23 @@ struct Source {
 }
 
 static SOURCES: [Source; 12] = [
-    Source { name: "", label: "Getting started", file: "README.md", text: include_str!("../../../../README.md") },
-    Source { name: "cli", label: "CLI", file: "cli.md", text: include_str!("../../../../docs/cli.md") },
-    Source { name: "agents", label: "Agents", file: "agents.md", text: include_str!("../../../../docs/agents.md") },
-    Source { name: "api", label: "API", file: "api.md", text: include_str!("../../../../docs/api.md") },
-    Source {
-        name: "webhooks",
-        label: "Webhooks",
-        file: "webhooks.md",
-        text: include_str!("../../../../docs/webhooks.md"),
-    },
-    Source {
-        name: "operations",
-        label: "Operations",
-        file: "operations.md",
-        text: include_str!("../../../../docs/operations.md"),
-    },
-    Source {
-        name: "performance",
-        label: "Performance",
-        file: "performance.md",
-        text: include_str!("../../../../docs/performance.md"),
-    },
-    Source { name: "scale", label: "Scale", file: "scale.md", text: include_str!("../../../../docs/scale.md") },
-    Source {
-        name: "security",
-        label: "Security",
-        file: "security.md",
-        text: include_str!("../../../../docs/security.md"),
-    },
-    Source {
-        name: "architecture",
-        label: "Architecture",
-        file: "architecture.md",
-        text: include_str!("../../../../docs/architecture.md"),
-    },
-    Source {
-        name: "development",
-        label: "Development",
-        file: "development.md",
-        text: include_str!("../../../../docs/development.md"),
-    },
-    Source {
-        name: "changelog",
-        label: "Changes",
-        file: "CHANGELOG.md",
-        text: include_str!("../../../../CHANGELOG.md"),
-    },
+    source("", "Getting started", "README.md", include_str!("../../../../README.md")),
+    source("cli", "CLI", "cli.md", include_str!("../../../../docs/cli.md")),
+    source("agents", "Agents", "agents.md", include_str!("../../../../docs/agents.md")),
+    source("api", "API", "api.md", include_str!("../../../../docs/api.md")),
+    source("webhooks", "Webhooks", "webhooks.md", include_str!("../../../../docs/webhooks.md")),
+    source("operations", "Operations", "operations.md", include_str!("../../../../docs/operations.md")),
+    source("performance", "Performance", "performance.md", include_str!("../../../../docs/performance.md")),
+    source("scale", "Scale", "scale.md", include_str!("../../../../docs/scale.md")),
+    source("security", "Security", "security.md", include_str!("../../../../docs/security.md")),
+    source("architecture", "Architecture", "architecture.md", include_str!("../../../../docs/architecture.md")),
+    source("development", "Development", "development.md", include_str!("../../../../docs/development.md")),
+    source("changelog", "Changes", "CHANGELOG.md", include_str!("../../../../CHANGELOG.md")),
 ];
+
+const fn source(name: &'static str, label: &'static str, file: &'static str, text: &'static str) -> Source {
+    Source { name, label, file, text }
+}
 
 /// The pages in the order of [`SOURCES`].
 static DOCUMENTS: LazyLock<Vec<Document>> =

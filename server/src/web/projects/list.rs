@@ -15,10 +15,12 @@ use crate::web::format::{self, Moment};
 use crate::web::people::Person;
 use crate::web::runs::StatusView;
 use crate::web::shell::{Look, Shell, project_url};
-use crate::web::{page, terminal};
+use crate::web::{markdown, page, terminal};
 
 /// How many people are shown of a project; the others are a number.
 const PEOPLE_SHOWN: usize = 4;
+/// An insight is told up to here.
+const INSIGHT_MAX_CHARS: usize = 240;
 
 #[derive(Template)]
 #[template(path = "projects/list.html")]
@@ -170,11 +172,21 @@ impl Insight {
         Self {
             href,
             place,
-            text: terminal::clean(&insight.text),
+            text: beginning(&insight.text),
             author: Person::new(&insight.author),
             at: Moment::new(insight.created_at, now),
         }
     }
+}
+
+/// The first words of a document.
+fn beginning(document: &str) -> String {
+    let words = markdown::words(document);
+    let mut short: String = words.chars().take(INSIGHT_MAX_CHARS).collect();
+    if short.len() < words.len() {
+        short.push('…');
+    }
+    short
 }
 
 /// Where a run is, and what that is called: `kws-edge exp048`.

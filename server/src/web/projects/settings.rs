@@ -30,6 +30,8 @@ struct SettingsForm {
     /// What the last form did.
     notice: Option<&'static str>,
     about: About,
+    /// What stands there now, by which the server knows whether somebody else was faster.
+    before: About,
     records: Vec<Choice>,
     results: Vec<Choice>,
     has_columns: bool,
@@ -41,6 +43,12 @@ struct SettingsForm {
 struct About {
     name: String,
     description: String,
+}
+
+impl About {
+    fn of(member: &ProjectMember) -> Self {
+        Self { name: member.project.name.clone(), description: member.project.description.clone() }
+    }
 }
 
 /// Why a form was refused, at the field that it is about.
@@ -105,7 +113,8 @@ impl SettingsForm {
             project: terminal::clean(&member.project.name),
             slug: member.project.slug.clone(),
             notice: None,
-            about: About { name: member.project.name.clone(), description: member.project.description.clone() },
+            about: About::of(member),
+            before: About::of(member),
             records,
             results,
             has_columns: !list_columns.is_empty(),
@@ -153,13 +162,27 @@ async fn answer(
 ) -> Result<Response> {
     match done {
         Ok(()) => Ok(Redirect::to(&format!("{}/settings?saved={saved}", project_url(&member.project))).into_response()),
-        // To who is no owner the page is not shown either.
-        Err(refused) if is_told_in_place(&refused) && member.role >= Role::Owner => {
-            let form = SettingsForm::load(app, look, member).await?;
-            Ok(refused_in_place(&refused, &again(form, &refused)))
+        Err(refused) => {
+            let form = SettingsForm::load(app, look, member);
+            refused_here(member, Role::Owner, refused, form, again).await
         }
-        Err(refused) => Err(refused),
     }
+}
+
+/// The page that a form of the settings came from, with what stood against it. Who has not even the role `shown_to` is
+/// not shown the page, and so is refused elsewhere.
+pub(super) async fn refused_here<P: Template>(
+    member: &ProjectMember,
+    shown_to: Role,
+    refused: AppError,
+    page: impl Future<Output = Result<P>>,
+    again: impl FnOnce(P, &AppError) -> P,
+) -> Result<Response> {
+    if !is_told_in_place(&refused) || member.role < shown_to {
+        return Err(refused);
+    }
+    let page = again(page.await?, &refused);
+    Ok(refused_in_place(&refused, &page))
 }
 
 /// The page again, with what is about no field.
@@ -174,6 +197,8 @@ pub struct AboutForm {
     name: String,
     #[serde(default)]
     description: String,
+    before_name: Option<String>,
+    before_description: Option<String>,
 }
 
 /// `POST /projects/{slug}/settings`
@@ -183,7 +208,8 @@ pub async fn save(
     member: ProjectMember,
     Form(form): Form<AboutForm>,
 ) -> Result<Response> {
-    let about = NewAbout { name: form.name.clone(), description: form.description.clone() };
+    let before = form.before_name.zip(form.before_description);
+    let about = NewAbout { name: form.name.clone(), description: form.description.clone(), before };
     let done = services::projects::set_about(&app, &member, about).await;
     let again = |page: SettingsForm, refused: &AppError| {
         let message = Some(refused.message());

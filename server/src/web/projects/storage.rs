@@ -8,6 +8,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::settings::refused_here;
 use crate::app::AppState;
 use crate::auth::ProjectMember;
 use crate::domain::Role;
@@ -19,7 +20,7 @@ use crate::services::storage_use::Counted;
 use crate::store::storage_use::NamedRun;
 use crate::web::format::{self, Moment};
 use crate::web::shell::{Look, SettingsPage, Shell, project_url};
-use crate::web::{is_told_in_place, page, refused_in_place, terminal};
+use crate::web::{page, terminal};
 
 #[derive(Template)]
 #[template(path = "projects/storage.html")]
@@ -34,7 +35,10 @@ struct StoragePage {
     largest: Vec<LargestRun>,
     swept: Option<Moment>,
     rules: Vec<RuleRow>,
+    /// The tags that spare a run, as their field has them.
     sparing: String,
+    /// The same tags, as others see them.
+    spared: Vec<String>,
     form: RuleForm,
     refused: Refused,
 }
@@ -165,6 +169,7 @@ impl StoragePage {
             swept: storage.swept_at.map(|at| Moment::new(at, now)),
             rules: storage.rules.into_iter().map(|rule| RuleRow::new(&base, rule, now)).collect(),
             sparing: storage.sparing_tags.join(", "),
+            spared: storage.sparing_tags.iter().map(|tag| terminal::clean(tag)).collect(),
             form: RuleForm::default(),
             refused: Refused::default(),
             base,
@@ -196,18 +201,17 @@ async fn answer(
     member: &ProjectMember,
     done: Result<()>,
     saved: &str,
-    again: impl FnOnce(StoragePage, String) -> StoragePage,
+    again: impl FnOnce(StoragePage, &AppError) -> StoragePage,
 ) -> Result<Response> {
     match done {
         Ok(()) => {
             let there = format!("{}/settings/storage?saved={saved}", project_url(&member.project));
             Ok(Redirect::to(&there).into_response())
         }
-        Err(refused) if is_told_in_place(&refused) => {
-            let storage = StoragePage::load(app, look, member).await?;
-            Ok(refused_in_place(&refused, &again(storage, refused.message())))
+        Err(refused) => {
+            let storage = StoragePage::load(app, look, member);
+            refused_here(member, Role::Viewer, refused, storage, again).await
         }
-        Err(refused) => Err(refused),
     }
 }
 
@@ -223,8 +227,8 @@ pub async fn add_rule(
         Ok(rule) => services::retention::add_rule(&app, &member, rule).await,
         Err(invalid) => Err(invalid.into()),
     };
-    let again = |storage: StoragePage, message: String| {
-        let refused = Refused { rule: Some(message), ..Refused::default() };
+    let again = |storage: StoragePage, refused: &AppError| {
+        let refused = Refused { rule: Some(refused.message()), ..Refused::default() };
         StoragePage { form, refused, ..storage }
     };
     answer(&app, look, &member, done, "rule", again).await
@@ -239,8 +243,8 @@ pub async fn remove_rule(
 ) -> Result<Response> {
     let id: Uuid = rule.parse().map_err(|_| AppError::NotFound("Rule"))?;
     let done = services::retention::remove_rule(&app, &member, id).await;
-    let again = |storage: StoragePage, message: String| {
-        let refused = Refused { alert: Some(message), ..Refused::default() };
+    let again = |storage: StoragePage, refused: &AppError| {
+        let refused = Refused { alert: Some(refused.message()), ..Refused::default() };
         StoragePage { refused, ..storage }
     };
     answer(&app, look, &member, done, "removed", again).await
@@ -258,8 +262,8 @@ pub async fn set_tags(
         Ok(tags) => services::retention::set_sparing_tags(&app, &member, &tags).await,
         Err(invalid) => Err(invalid.into()),
     };
-    let again = |storage: StoragePage, message: String| {
-        let refused = Refused { tags: Some(message), ..Refused::default() };
+    let again = |storage: StoragePage, refused: &AppError| {
+        let refused = Refused { tags: Some(refused.message()), ..Refused::default() };
         StoragePage { sparing: form.tags, refused, ..storage }
     };
     answer(&app, look, &member, done, "tags", again).await

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use time::OffsetDateTime;
 
+use super::settings::refused_here;
 use crate::app::AppState;
 use crate::auth::ProjectMember;
 use crate::domain::text::normalize_name;
@@ -18,7 +19,7 @@ use crate::services;
 use crate::services::webhooks::{ListedWebhook, NewSecret, WebhookInput};
 use crate::web::format::Moment;
 use crate::web::shell::{Choice, Look, SettingsPage, Shell, project_url};
-use crate::web::{is_told_in_place, page, page_with_secret, refused_in_place, terminal};
+use crate::web::{page, page_with_secret, terminal};
 
 #[derive(Template)]
 #[template(path = "projects/webhooks/list.html")]
@@ -237,13 +238,14 @@ pub async fn create(
     };
     match made {
         Ok(made) => shown_once(&app, look, &member, &made, true).await,
-        // To who is no owner the page is not shown either.
-        Err(refused) if is_told_in_place(&refused) && member.role >= Role::Owner => {
-            let list = ListPage::load(&app, look, &member).await?;
-            let (form, alert) = form.refused(&refused);
-            Ok(refused_in_place(&refused, &ListPage { form, alert, ..list }))
+        Err(refused) => {
+            let list = ListPage::load(&app, look, &member);
+            let again = |list: ListPage, refused: &AppError| {
+                let (form, alert) = form.refused(refused);
+                ListPage { form, alert, ..list }
+            };
+            refused_here(&member, Role::Owner, refused, list, again).await
         }
-        Err(refused) => Err(refused),
     }
 }
 

@@ -7,6 +7,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use otrace_wire::details::{LeftOut, Submodule};
+use serde::Deserialize;
 
 use super::verdict::Verdict;
 use super::{RunHeader, RunTab, open};
@@ -15,13 +16,13 @@ use crate::auth::ProjectReader;
 use crate::domain::snapshot::{SnapshotFile, SnapshotFileKind};
 use crate::domain::{ProjectId, Snapshot};
 use crate::error::Result;
-use crate::extract::Path;
+use crate::extract::{Path, Query};
 use crate::services;
 use crate::web::diff;
+use crate::web::diff::view::{DiffView, SPLIT};
 use crate::web::format;
 use crate::web::shell::{Look, Shell};
 use crate::web::{page, terminal};
-use words::LineView;
 
 /// How much of a diff is shown.
 const DIFF_BYTES: u64 = 256 * 1024;
@@ -47,6 +48,8 @@ struct CodePage {
     /// What the state of the tree means for who wants it back.
     verdict: Verdict,
     changes: Vec<Changes>,
+    /// Whether before and after stand side by side.
+    is_split: bool,
     dependencies: Vec<Dependency>,
     groups: Vec<FileGroup>,
     left_out: Vec<Detail>,
@@ -89,7 +92,7 @@ struct ChangedFile {
     notes: Vec<String>,
     added: usize,
     removed: usize,
-    lines: Vec<LineView>,
+    view: DiffView,
 }
 
 /// A file that can be downloaded, or was merely there.
@@ -99,18 +102,27 @@ struct Dependency {
     raw_url: Option<String>,
 }
 
+/// `?view=split`
+#[derive(Deserialize)]
+pub struct Wanted {
+    #[serde(default)]
+    view: String,
+}
+
 /// `GET /projects/{slug}/runs/{run}/code`
 pub async fn show(
     State(app): State<AppState>,
     look: Look,
     ProjectReader { member, .. }: ProjectReader,
     Path((_slug, run)): Path<(String, String)>,
+    Query(wanted): Query<Wanted>,
 ) -> Result<Response> {
     let (shell, head, view) = open(&app, look, &member, &run, RunTab::Code).await?;
     let snapshot = view.full.snapshot.as_ref();
     let empty = Snapshot::default();
     let state = snapshot.unwrap_or(&empty);
-    let changes = read_changes(&app, member.project.id, &head.base, state).await?;
+    let is_split = wanted.view == SPLIT;
+    let changes = read_changes(&app, member.project.id, &head.base, state, is_split).await?;
     let files = || changes.iter().flat_map(|changes| &changes.files);
     Ok(page(&CodePage {
         commit: state.git_commit.as_deref().map(terminal::clean),
@@ -126,6 +138,7 @@ pub async fn show(
         removed: files().map(|file| file.removed).sum(),
         has_snapshot: snapshot.is_some(),
         is_over: view.full.run.status.is_final(),
+        is_split,
         changes,
         shell,
         head,
@@ -138,6 +151,7 @@ async fn read_changes(
     project_id: ProjectId,
     run_url: &str,
     snapshot: &Snapshot,
+    is_split: bool,
 ) -> Result<Vec<Changes>> {
     let kinds = [
         (SnapshotFileKind::StagedDiff, "Staged", "Patch of what was staged"),
@@ -157,7 +171,7 @@ async fn read_changes(
                     notes: change.notes,
                     added: change.added,
                     removed: change.removed,
-                    lines: words::lines(&change.lines),
+                    view: DiffView::new(words::lines(&change.lines), is_split),
                     path: change.path,
                 });
             }

@@ -1,8 +1,9 @@
 //! The runs of a project: the ones that a query asks for, in an order, page by page.
 //!
 //! What is shown stands in the address ([`View`]), so that links, saved views and files of it agree. `row` is a run
-//! in the list, `chips` its conditions in words, `selected` what is done to the chosen ones, `trash` the deleted ones,
-//! `export` the list as a file and `words` what a query is completed with.
+//! in the list, `spark` its curve, `strip` the way to the best one, `chips` the conditions in words, `selected` what is
+//! done to the chosen ones, `trash` the deleted ones, `export` the list as a file and `words` what a query is completed
+//! with.
 
 mod address;
 mod chips;
@@ -10,6 +11,8 @@ pub mod export;
 mod parts;
 mod row;
 pub mod selected;
+mod spark;
+pub mod strip;
 mod trash;
 pub mod words;
 
@@ -20,11 +23,14 @@ use axum::response::Response;
 use otrace_wire::{ExperimentId, RunStatus};
 use time::OffsetDateTime;
 
+use self::address::CURVE;
 use self::chips::Chip;
 use self::parts::{Choosable, Filter, Group, QueryFault, ViewLink};
 use self::row::{Column, Head, Row, Shown};
+use self::spark::Curves;
 use crate::app::AppState;
 use crate::auth::{ProjectMember, ProjectReader};
+use crate::domain::RunId;
 use crate::domain::query::{self, Query as RunQuery, QueryError, SortField};
 use crate::error::{AppError, Result};
 use crate::extract::Query;
@@ -44,6 +50,8 @@ struct ListPage {
     live_url: String,
     /// Where the rows of this page are asked for again.
     rows_url: String,
+    /// Where the way to the best run is drawn, if there is anything to draw.
+    strip_url: Option<String>,
     project: String,
     description: String,
     may_edit: bool,
@@ -64,11 +72,18 @@ struct ListPage {
     views: Vec<ViewLink>,
     draft: ViewDraft,
     results: Vec<Choosable>,
+    configs: Vec<Choosable>,
     records: Vec<Choosable>,
     groupings: Vec<Choosable>,
+    sorts: Vec<Choosable>,
     columns: Vec<Column>,
     shown: Shown,
+    /// What the series are called whose curves are shown.
+    curve: String,
     by_number: Head,
+    by_tag: Head,
+    by_author: Head,
+    by_commit: Head,
     by_duration: Head,
     by_created: Head,
     /// How many columns there are.
@@ -149,10 +164,11 @@ pub async fn rows(
     let ids = parameters.iter().filter(|(name, _)| name == "ids").flat_map(|(_, ids)| ids.split(','));
     let shown: Vec<ExperimentId> = ids.filter_map(|id| id.parse().ok()).take(LIST_PAGE.into()).collect();
     let names = view.results().unwrap_or_default();
-    let found = services::runs::some_rows(&app, member.project.id, &shown, names).await?;
+    let found = services::runs::some_rows(&app, member.project.id, &shown, names, &view.configs()).await?;
     let (url, now) = (project_url(&member.project), app.clock.now());
     let columns = parts::columns(&url, &view, &found.columns);
-    let rows = found.rows.into_iter().map(|row| Row::new(&url, &columns, row, now)).collect();
+    let curves = curves(&app, &member, &view, &found).await?;
+    let rows = found.rows.into_iter().map(|row| Row::new(&url, &columns, &curves, row, now)).collect();
     Ok(page(&RowsPart { shown: Shown(view.record_columns()), rows }))
 }
 
@@ -161,6 +177,7 @@ struct Answer {
     query: RunQuery,
     fault: Option<QueryError>,
     found: ListedRuns,
+    curves: Curves,
     counts: StatusCounts,
 }
 
@@ -178,14 +195,16 @@ async fn list_page(
     let answer = match query::parse(&view.q) {
         Err(fault) => {
             let found = ListedRuns::default();
-            Answer { query: RunQuery::default(), fault: Some(fault), found, counts }
+            Answer { query: RunQuery::default(), fault: Some(fault), found, curves: Curves::default(), counts }
         }
         Ok(query) => {
             let from = address::window(parameters, &view.sort);
             let sort = view.sort.clone();
-            let request = RunsPageRequest { query, sort, from, columns: view.results() };
+            let (columns, parameters) = (view.results(), view.needed_configs());
+            let request = RunsPageRequest { query, sort, from, columns, parameters };
             let found = services::runs::page(app, member, &request, LIST_PAGE).await?;
-            Answer { query: request.query, fault: None, found, counts }
+            let curves = curves(app, member, &view, &found).await?;
+            Answer { query: request.query, fault: None, found, curves, counts }
         }
     };
     let is_understood = answer.fault.is_none();
@@ -201,17 +220,28 @@ async fn list_page(
     Ok((list, is_understood))
 }
 
+/// The curves of these runs, where the view has a column for them.
+async fn curves(app: &AppState, member: &ProjectMember, view: &View, found: &ListedRuns) -> Result<Curves> {
+    let Some(result) = view.main_result(&found.columns).filter(|_| view.record_columns().contains(&CURVE)) else {
+        return Ok(Curves::default());
+    };
+    let runs: Vec<RunId> = found.rows.iter().map(|row| row.run.id).collect();
+    Ok(Curves::new(services::runs::sparks(app, member.project.id, &runs, result).await?))
+}
+
 impl ListPage {
     fn new(shell: Shell, member: &ProjectMember, view: &View, answer: Answer, now: OffsetDateTime) -> Self {
-        let Answer { query, fault, found, counts } = answer;
+        let Answer { query, fault, found, curves, counts } = answer;
         let base = project_url(&member.project);
         let columns = parts::columns(&base, view, &found.columns);
-        let record_columns = view.record_columns();
+        let curve = curves.name();
+        let record_columns = parts::record_columns(view, &found, curve.is_some());
         let chips = chips::chips(&base, view, &query);
         let has_neighbours = found.newer.is_some() || found.older.is_some();
         Self {
             live_url: live_url(&member.project, now),
-            rows_url: parts::rows_url(&base, &found, &record_columns),
+            rows_url: parts::rows_url(&base, view, &found, &record_columns),
+            strip_url: parts::strip_url(&base, view, &found),
             project: terminal::clean(&member.project.name),
             description: terminal::clean(&member.project.description),
             may_edit: may_edit(member),
@@ -228,9 +258,14 @@ impl ListPage {
             views: Vec::new(),
             draft: ViewDraft::default(),
             results: parts::result_options(&found),
-            records: parts::record_options(&record_columns),
-            groupings: parts::grouping_options(view),
+            configs: parts::config_options(view, &found),
+            records: parts::record_options(&view.record_columns()),
+            groupings: parts::grouping_options(view, &found),
+            sorts: parts::sort_options(view, &found),
             by_number: Head::new(&base, view, SortField::Number, true),
+            by_tag: Head::new(&base, view, SortField::Tag, false),
+            by_author: Head::new(&base, view, SortField::Author, false),
+            by_commit: Head::new(&base, view, SortField::Commit, false),
             by_duration: Head::new(&base, view, SortField::Duration, true),
             by_created: Head::new(&base, view, SortField::Created, true),
             width: 2 + columns.len() + record_columns.len(),
@@ -239,10 +274,11 @@ impl ListPage {
             newest: None,
             newer: found.newer.as_ref().map(|place| view.page_url(&base, "before", place)),
             older: found.older.as_ref().map(|place| view.page_url(&base, "after", place)),
-            groups: parts::groups(&base, view, &query, &columns, found.rows, now),
+            groups: parts::groups(&base, view, &query, &columns, &curves, found.rows, now),
             notice: None,
             alert: None,
             columns,
+            curve: curve.unwrap_or_default(),
             shown: Shown(record_columns),
             shell,
             base,

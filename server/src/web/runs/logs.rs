@@ -1,6 +1,8 @@
-//! What a run printed: the start and the end of one of its logs, a part of it, or what stands around a byte or a text
-//! that is looked for. `log.js` shows any other part without a new page, and adds what comes later.
+//! What a run printed: the start and the end of one of its logs, or of its two streams as one, a part of it, or what
+//! stands around a byte or a text that is looked for. `log.js` shows any other part without a new page, and adds what
+//! comes later.
 
+mod came;
 mod colours;
 pub mod find;
 pub mod lines;
@@ -13,6 +15,7 @@ use otrace_wire::LogStream;
 use serde::Deserialize;
 use url::form_urlencoded;
 
+use self::came::Came;
 use self::colours::Piece;
 use self::find::Sought;
 use self::window::{HEAD_BYTES, HEAD_LINES, Lines, TAIL_LINES, WINDOW_BYTES};
@@ -23,10 +26,17 @@ use crate::domain::{Log, ProjectId, RunId};
 use crate::error::Result;
 use crate::extract::{Path, Query};
 use crate::services;
-use crate::services::logs::RunLog;
+use crate::services::logs::both::Both;
+use crate::services::logs::{RunLog, Text};
 use crate::web::format;
 use crate::web::shell::{Look, Shell};
 use crate::web::{page, terminal};
+
+/// What both streams as one are called in an address.
+const BOTH: &str = "both";
+/// How exact their order is, while they grow and afterwards.
+const ARRIVED: &str = "In the order in which both arrived here, about a second at a time; exact once the run has ended";
+const IN_ORDER: &str = "In the order in which both were printed";
 
 #[derive(Template)]
 #[template(path = "runs/logs.html")]
@@ -39,6 +49,8 @@ struct LogsPage {
     raw_url: Option<String>,
     log: Shown,
     size: String,
+    /// Of two streams as one, how they are ordered.
+    order: Option<&'static str>,
     /// The name of the shown log in the address, as the fields of a form.
     fields: Vec<(String, String)>,
     sought: Sought,
@@ -99,13 +111,15 @@ struct Line {
     text: String,
     /// The same in its colours; nothing where it has none.
     pieces: Vec<Piece>,
+    /// On which stream it came and when, where two are read as one.
+    came: Option<Came>,
     /// `err`, `wrn`, `sys` or nothing.
     class: &'static str,
     /// Whether its end has not come yet.
     is_open: bool,
 }
 
-/// `?log=1&wrap=1`, `?log=stdout&at=4096`, `?log=log&path=train.log&before=4096`, `?q=loss&from=4096`. What can't be
+/// `?log=1&wrap=1`, `?log=both`, `?log=stdout&at=4096`, `?log=log&path=train.log&before=4096`, `?q=loss&from=4096`. What can't be
 /// read is not asked for.
 #[derive(Deserialize)]
 pub struct Choice {
@@ -135,48 +149,90 @@ pub async fn show(
 ) -> Result<Response> {
     let (shell, head, view) = open(&app, look, &member, &run, RunTab::Logs).await?;
     let wrap = choice.wrap == "1";
-    let (project_id, run_id) = (member.project.id, view.full.run.id);
-    let logs = services::logs::all(&app, project_id, run_id, view.full.logs).await?;
-    let current = asked(&logs, &choice.log, &choice.path).or_else(|| first(&logs));
-    let address =
-        |log: &RunLog, wrap: bool| format!("{}/logs?{}{}", head.base, query(log), if wrap { "&wrap=1" } else { "" });
-    let mut sought = Sought::default();
-    let shown = match current.and_then(|index| logs.get(index)) {
-        Some(log) => {
-            let here = address(log, wrap);
-            sought = Sought::look(&app, (project_id, run_id), log, &choice.q, choice.from.parse().ok(), &here).await?;
-            let at = sought.found.or_else(|| choice.at.parse().ok());
-            let shown = match at {
-                Some(at) => Shown::around(&app, (project_id, run_id), log, at, &here).await?,
-                None => Shown::load(&app, (project_id, run_id), log, choice.before.parse().ok(), &here).await?,
-            };
-            Shown {
-                lines_url: format!("{}/logs/lines?{}", head.base, query(log)),
-                find_url: format!("{}/logs/find?{}", head.base, query(log)),
-                line_url: format!("{here}&at="),
-                bytes: log.log.size_bytes,
-                ..shown
-            }
-        }
-        None => Shown::default(),
+    let ids = (member.project.id, view.full.run.id);
+    let logs = services::logs::all(&app, ids.0, ids.1, view.full.logs).await?;
+    let has_both = Both::is_there(&app, ids.0, ids.1, &logs).await?;
+    let current = chosen(&app, ids, &logs, &choice).await?;
+    let address = |query: &str, wrap: bool| format!("{}/logs?{query}{}", head.base, if wrap { "&wrap=1" } else { "" });
+    let name = current.as_ref().map(name_of).unwrap_or_default();
+    let (sought, shown) = match &current {
+        Some(log) => read(&app, ids, log, &choice, &head.base, &address(&name, wrap)).await?,
+        None => (Sought::default(), Shown::default()),
     };
-    let current_log = current.and_then(|index| logs.get(index));
-    let stream = |(index, log): (usize, &RunLog)| Stream::new(&log.log, current == Some(index), address(log, wrap));
+    let is_both = matches!(current, Some(Text::Both(_)));
+    let both = has_both.then(|| Stream::both(&logs, is_both, address(&format!("log={BOTH}"), wrap)));
+    let stream = |log: &RunLog| Stream::new(&log.log, !is_both && query(log) == name, address(&query(log), wrap));
     Ok(page(&LogsPage {
-        streams: logs.iter().enumerate().map(stream).collect(),
-        wrap_url: current_log.map(|log| address(log, !wrap)).unwrap_or_default(),
-        raw_url: current_log
-            .filter(|log| log.is_whole)
-            .map(|log| format!("{}/logs/{}/raw", head.base, log.log.position)),
-        fields: current_log.map(|log| fields(log, wrap)).unwrap_or_default(),
+        streams: both.into_iter().chain(logs.iter().map(stream)).collect(),
+        wrap_url: if current.is_some() { address(&name, !wrap) } else { String::new() },
+        raw_url: match &current {
+            Some(Text::Log(log)) if log.is_whole => Some(format!("{}/logs/{}/raw", head.base, log.log.position)),
+            _ => None,
+        },
+        order: match &current {
+            Some(Text::Both(both)) => Some(if both.is_whole() { IN_ORDER } else { ARRIVED }),
+            _ => None,
+        },
+        fields: if current.is_some() { fields(&name, wrap) } else { Vec::new() },
         sought,
         wrap,
+        size: format::size(shown.bytes),
         log: shown,
-        size: format::size(current_log.map_or(0, |log| log.log.size_bytes)),
         is_over: view.full.run.status.is_final(),
         shell,
         head,
     }))
+}
+
+/// What of a text is asked for, and what was looked for in it. `here` is where it is shown.
+async fn read(
+    app: &AppState,
+    ids: (ProjectId, RunId),
+    log: &Text,
+    choice: &Choice,
+    base: &str,
+    here: &str,
+) -> Result<(Sought, Shown)> {
+    let sought = Sought::look(app, ids, log, &choice.q, choice.from.parse().ok(), here).await?;
+    let shown = match sought.found.or_else(|| choice.at.parse().ok()) {
+        Some(at) => Shown::around(app, ids, log, at, here).await?,
+        None => Shown::load(app, ids, log, choice.before.parse().ok(), here).await?,
+    };
+    let name = name_of(log);
+    // Once both streams have arrived all has another place in them: an open page is not to go on with what it has.
+    let version = if matches!(log, Text::Both(_)) && !log.is_whole() { "&growing=1" } else { "" };
+    let shown = Shown {
+        lines_url: format!("{base}/logs/lines?{name}{version}"),
+        find_url: format!("{base}/logs/find?{name}"),
+        line_url: format!("{here}&at="),
+        bytes: log.size_bytes(),
+        ..shown
+    };
+    Ok((sought, shown))
+}
+
+/// What is asked for, if it is there; else the first log.
+async fn chosen(
+    app: &AppState,
+    (project_id, run_id): (ProjectId, RunId),
+    logs: &[RunLog],
+    choice: &Choice,
+) -> Result<Option<Text>> {
+    if choice.log == BOTH
+        && let Some(both) = Both::load(app, project_id, run_id, logs).await?
+    {
+        return Ok(Some(Text::Both(both)));
+    }
+    let place = asked(logs, &choice.log, &choice.path).or_else(|| first(logs));
+    Ok(place.and_then(|place| logs.get(place)).cloned().map(Text::Log))
+}
+
+/// What names it in an address.
+fn name_of(text: &Text) -> String {
+    match text {
+        Text::Log(log) => query(log),
+        Text::Both(_) => format!("log={BOTH}"),
+    }
 }
 
 /// What names a log in an address: its place once it has arrived, until then its name.
@@ -193,8 +249,7 @@ fn query(log: &RunLog) -> String {
 }
 
 /// The same for a form.
-fn fields(log: &RunLog, wrap: bool) -> Vec<(String, String)> {
-    let query = query(log);
+fn fields(query: &str, wrap: bool) -> Vec<(String, String)> {
     let named = form_urlencoded::parse(query.as_bytes()).into_owned();
     named.chain(wrap.then(|| ("wrap".to_owned(), "1".to_owned()))).collect()
 }
@@ -224,6 +279,13 @@ impl Stream {
         };
         Self { href, label, size: format::size(log.size_bytes), is_current }
     }
+
+    /// Both streams as one.
+    fn both(logs: &[RunLog], is_current: bool, href: String) -> Self {
+        let streams = logs.iter().filter(|log| log.log.stream != LogStream::Log);
+        let size_bytes = streams.map(|log| log.log.size_bytes).sum();
+        Self { href, label: "Both".to_owned(), size: format::size(size_bytes), is_current }
+    }
 }
 
 impl Shown {
@@ -231,30 +293,30 @@ impl Shown {
     async fn load(
         app: &AppState,
         (project_id, run_id): (ProjectId, RunId),
-        log: &RunLog,
+        log: &Text,
         before: Option<i64>,
         here: &str,
     ) -> Result<Self> {
-        let size = log.log.size_bytes;
+        let size = log.size_bytes();
         let to = before.unwrap_or(size).clamp(0, size);
         let from = (to - WINDOW_BYTES).max(0);
-        let bytes = services::logs::read(app, project_id, run_id, log, from..to).await?;
-        let mut tail = Lines::read(&bytes, from, from == 0);
+        let part = log.read(app, project_id, run_id, from..to).await?;
+        let mut tail = Lines::read(&part, from == 0);
         let left_out = tail.keep_last(TAIL_LINES);
         let is_known_from_start = from == 0;
         // A line that grows is not counted among those that are here.
-        let end = if to == size && !log.is_whole { tail.next } else { to };
+        let end = if to == size && !log.is_whole() { tail.next } else { to };
         let mut shown = Self {
             start: tail.start,
             end,
             later: Gap::after(end, if to == size { end } else { size }, here),
-            next: (to == size && !log.is_whole).then_some(tail.next),
+            next: (to == size && !log.is_whole()).then_some(tail.next),
             end_url: (to < size).then(|| here.to_owned()),
             ..Self::default()
         };
         if tail.start > 0 {
-            let bytes = services::logs::read(app, project_id, run_id, log, 0..tail.start.min(HEAD_BYTES)).await?;
-            let mut first = Lines::read(&bytes, 0, true);
+            let part = log.read(app, project_id, run_id, 0..tail.start.min(HEAD_BYTES)).await?;
+            let mut first = Lines::read(&part, true);
             first.leave_open_line_out();
             first.keep_first(HEAD_LINES);
             shown.first_end = first.next;
@@ -263,27 +325,27 @@ impl Shown {
         }
         shown.lines = tail.into_shown(is_known_from_start.then_some(left_out + 1));
         // A log that has arrived ends where it ends.
-        if log.is_whole {
+        if log.is_whole() {
             shown.lines.iter_mut().for_each(|line| line.is_open = false);
         }
         Ok(shown)
     }
 
     /// What stands around a byte.
-    async fn around(app: &AppState, ids: (ProjectId, RunId), log: &RunLog, at: i64, here: &str) -> Result<Self> {
-        let size = log.log.size_bytes;
+    async fn around(app: &AppState, ids: (ProjectId, RunId), log: &Text, at: i64, here: &str) -> Result<Self> {
+        let size = log.size_bytes();
         let found = lines::around(app, ids, log, at).await?;
         let mut shown = Self {
             start: found.start,
             end: found.next,
             gap: Gap::between(0, found.start, here),
             later: Gap::after(found.next, if found.is_end { found.next } else { size }, here),
-            next: (found.is_end && !log.is_whole).then_some(found.next),
+            next: (found.is_end && !log.is_whole()).then_some(found.next),
             end_url: (!found.is_end).then(|| here.to_owned()),
             lines: found.lines,
             ..Self::default()
         };
-        if log.is_whole {
+        if log.is_whole() {
             shown.lines.iter_mut().for_each(|line| line.is_open = false);
         }
         Ok(shown)

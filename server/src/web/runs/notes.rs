@@ -43,7 +43,6 @@ pub(super) struct NoteView {
     pub(super) at: Moment,
     /// The note as HTML.
     pub(super) html: String,
-    pub(super) is_insight: bool,
     /// Where it is deleted, for who wrote it.
     pub(super) delete_url: Option<String>,
 }
@@ -57,7 +56,6 @@ impl NoteView {
             is_machine: note.account_id.is_none(),
             at: Moment::new(note.created_at, now),
             html: markdown::html(&note.body, &format!("{}/runs", head.project)),
-            is_insight: markdown::is_insight(&note.body),
             delete_url: is_own.then(|| format!("{}/notes/{}", head.base, note.id)),
         }
     }

@@ -2,6 +2,8 @@
 
 /// The cookie that holds the theme.
 pub const THEME_COOKIE: &str = "theme";
+/// The cookie that says `off` where single keys shall do nothing.
+pub const KEYS_COOKIE: &str = "keys";
 
 /// How the reader wants pages to look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

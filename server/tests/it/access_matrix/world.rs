@@ -372,6 +372,7 @@ pub fn body_of(method: &str, path: &str) -> Option<String> {
         ("POST", "/account/email") => return form("email=new%40example.org"),
         ("POST", "/device") => return form("code=BCDF-GHJK&project=mine&decision=approve"),
         ("POST", "/theme") => return form("theme=dark&next=%2F"),
+        ("POST", "/shortcuts") => return form("single=off&next=%2F"),
         ("POST", "/projects/{slug}/runs/{run}/notes") => return form("text=It+works."),
         _ => return None,
     };

@@ -44,6 +44,7 @@ async fn no_page_of_a_project_keeps_anyone_out() {
         ("keys", "details.menu summary"),
         ("keys", "button[popovertarget^='revoke-']"),
         ("members", "button[popovertarget^='transfer-']"),
+        ("webhook", "button[popovertarget^='delete-']"),
     ];
     expect_no_barrier(&demo, &demo.pages_of(&demo.project).await, &opened).await;
 }

@@ -4,6 +4,7 @@
 mod crowd;
 mod deeds;
 mod pages;
+mod settled;
 
 use otrace_server::config::Config;
 use otrace_server::domain::audit::Chain;
@@ -16,6 +17,7 @@ use super::too_long::record_too_long;
 use crowd::Links;
 
 pub(super) use pages::Page;
+pub(super) use settled::{Message, message, rule, webhook};
 
 /// Who runs the server, and owns its projects.
 const MIRA: &str = "mira@halden.example";
@@ -40,6 +42,8 @@ pub(super) struct Project {
     run: &'static str,
     /// Where the link of an open invitation leads.
     invitation: String,
+    /// Where the page of a webhook is.
+    webhook: String,
 }
 
 impl Demo {
@@ -52,15 +56,17 @@ impl Demo {
         new_project(&server.app, &cookie, "Digits on a budget", "Under 5 000 parameters.").await;
         let (base, key) = new_project(&server.app, &cookie, &"W".repeat(100), &"long".repeat(200)).await;
         let invitation = crowd::gather(&server.app, &base, true).await;
-        let long = Project { base, key, run: "exp001", invitation };
+        record_too_long(&server.app, &key).await;
+        let webhook = settled::settle(&server.app, &cookie, &base, true).await;
+        let long = Project { base, key, run: "exp001", invitation, webhook };
         let (base, key) = new_project(&server.app, &cookie, "Wake word in 12 KB", about).await;
         let invitation = crowd::gather(&server.app, &base, false).await;
-        let project = Project { base, key, run: "exp007", invitation };
-        deeds::record(&server.app, Chain::Server, true).await;
-        record_too_long(&server.app, &long.key).await;
         for run in &RUNS {
-            record(&server.app, &project.key, run).await;
+            record(&server.app, &key, run).await;
         }
+        let webhook = settled::settle(&server.app, &cookie, &base, false).await;
+        let project = Project { base, key, run: "exp007", invitation, webhook };
+        deeds::record(&server.app, Chain::Server, true).await;
         project.write_notes(&server.app, &cookie).await;
         let links = Links::make(&server.app).await;
         Self { server, fresh, cookie, project, long, links }

@@ -4,7 +4,7 @@ use otrace_server::testing::{PASSWORD, TestApp, TestServer};
 use serde_json::{Value, json};
 
 use super::contents::sha256;
-use super::demo::new_project;
+use super::demo::{Message, message, new_project, rule, webhook};
 use super::{Browser, site};
 
 /// Runs wherever markup is believed, and ends attributes, elements and comments on the way.
@@ -46,13 +46,29 @@ async fn text_from_outside_runs_nothing_and_is_shown_as_it_is() {
     let (base, key) = new_project(&server.app, &cookie, name, &hostile("description")).await;
     server.app.post(&cookie, &format!("{base}/keys"), &[("name", "<script>window.__hit=1</script>")]).await.expect(200);
     record(&server.app, &key).await;
+    rule(&server.app, &cookie, &base, &format!("\u{202e}rule {BAIT}"), &format!("\u{202e}path {BAIT}\u{2066}"), 30)
+        .await;
+    let hook = webhook(&server.app, &base, SEEN, "https://hooks.example.org/", None).await;
+    let (answer, error) = (hostile("answer"), hostile("error"));
+    let told = Message {
+        event: "run.failed",
+        run: 1,
+        hours_ago: 1,
+        attempts: 1,
+        status: Some(500),
+        answer: Some(&answer),
+        error: Some(&error),
+        waits: false,
+    };
+    message(&server.app, hook, told).await;
     let artifacts = server.get_json(&key, "/v1/runs/exp001/artifacts").await["artifacts"].clone();
     let artifacts: Vec<&str> = artifacts.as_array().unwrap().iter().map(|file| file["id"].as_str().unwrap()).collect();
 
     let browser = Browser::open(1440, 900, false).await;
     browser.visit(&format!("{}/signin", site(&server))).await;
     browser.be(&cookie).await;
-    for (page, wanted) in pages(&base, &artifacts) {
+    let hook = (format!("{base}/settings/webhooks/{hook}"), "answer error");
+    for (page, wanted) in pages(&base, &artifacts).into_iter().chain([hook]) {
         browser.visit(&format!("{}{page}", site(&server))).await;
         let wanted: Vec<String> = wanted.split_whitespace().map(|name| format!("{name} {BAIT}")).collect();
         let caught: Vec<String> = browser.script(CAUGHT, vec![json!(wanted)]).await;
@@ -85,6 +101,8 @@ fn pages(base: &str, artifacts: &[&str]) -> Vec<(String, &'static str)> {
         (format!("{base}/keys"), ""),
         (format!("{base}/members"), ""),
         (format!("{base}/audit"), ""),
+        (format!("{base}/settings/storage"), "title rule path"),
+        (format!("{base}/settings/webhooks"), ""),
         ("/admin/accounts".to_owned(), ""),
         ("/admin/projects".to_owned(), ""),
         ("/admin/audit".to_owned(), ""),

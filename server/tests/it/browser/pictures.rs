@@ -47,7 +47,7 @@ const FONTS_ARE_THERE: &str =
     && getComputedStyle(document.body).fontFamily.includes('Instrument Sans')";
 
 /// Those further down are drawn when they come near.
-const CURVES_ARE_DRAWN: &str = "
+pub(super) const CURVES_ARE_DRAWN: &str = "
     document.querySelector('.curves')?.scrollIntoView();
     const areDrawn = [...document.querySelectorAll('[data-curve]')].every((curve) => curve.querySelector('.ln'));
     if (areDrawn) scrollTo(0, 0);

@@ -2,15 +2,19 @@
 
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use axum::http::header::AUTHORIZATION;
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use otrace_server::app::AppState;
 use otrace_server::config::DatabaseConfig;
 use otrace_server::database::Database;
 use otrace_server::live::Live;
 use otrace_server::testing::TestApp;
 use otrace_server::{database, routes};
+use sqlx::PgPool;
 use tower::ServiceExt as _;
 
 #[test]
@@ -33,19 +37,23 @@ async fn no_statement_no_lock_and_no_transaction_holds_a_connection_for_ever() {
     database.close().await.unwrap();
 }
 
-#[tokio::test]
-async fn while_all_connections_are_taken_requests_are_told_to_come_again() {
-    const ACQUIRE_WITHIN: Duration = Duration::from_millis(200);
-    let first = TestApp::new().await;
-    let project = first.project("wake-word").await;
-    // The same app on a pool of two.
-    let options = (*first.app.pool.connect_options()).clone();
+const ACQUIRE_WITHIN: Duration = Duration::from_millis(200);
+
+/// The same app on a pool of two.
+async fn with_pool_of_two(app: &AppState) -> (PgPool, Router) {
+    let options = (*app.pool.connect_options()).clone();
     let pool = database::pool(2).acquire_timeout(ACQUIRE_WITHIN).connect_with(options).await.unwrap();
-    let app = &first.app;
     let live = Live::start(app.pool.clone());
     let (config, clock, blobs) = (app.config.clone(), app.clock.clone(), app.blobs.clone());
     let app = AppState::new(config, clock, pool.clone(), blobs, live, app.tokens.clone()).unwrap();
-    let router = routes::router(app);
+    (pool, routes::router(app))
+}
+
+#[tokio::test]
+async fn while_all_connections_are_taken_requests_are_told_to_come_again() {
+    let first = TestApp::new().await;
+    let project = first.project("wake-word").await;
+    let (pool, router) = with_pool_of_two(&first.app).await;
     let get = async |path: &str| {
         let request = Request::get(path).header(AUTHORIZATION, format!("Bearer {}", project.key));
         router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
@@ -70,4 +78,21 @@ async fn while_all_connections_are_taken_requests_are_told_to_come_again() {
     assert_eq!(get("/health/ready").await.status().as_u16(), 200);
     first.app.clock.advance(time::Duration::seconds(1));
     assert_eq!(get("/health/ready").await.status().as_u16(), 503);
+}
+
+#[tokio::test]
+async fn all_who_ask_whether_the_server_is_ready_share_one_look() {
+    let app = TestApp::new().await;
+    let (pool, router) = with_pool_of_two(&app.app).await;
+    let taken = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
+    let ask = || router.clone().oneshot(Request::get("/health/ready").body(Body::empty()).unwrap());
+    // One that gives up takes nothing from the others.
+    assert!(ask().now_or_never().is_none());
+    let began = Instant::now();
+    for answer in join_all((0..50).map(|_| ask())).await {
+        assert_eq!(answer.unwrap().status().as_u16(), 503);
+    }
+    assert!(began.elapsed() < 10 * ACQUIRE_WITHIN, "one after the other they would wait for ten seconds");
+    drop(taken);
+    assert_eq!(ask().await.unwrap().status().as_u16(), 200);
 }

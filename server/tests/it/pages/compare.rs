@@ -1,5 +1,7 @@
 //! Runs side by side.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use otrace_server::testing::{TestApp, TestProject};
 use otrace_wire::Sha256Digest;
 use serde_json::{Value, json};
@@ -77,6 +79,40 @@ async fn what_differs_stands_side_by_side_with_the_best_result_marked() {
     // A commit is cut by the style alone: whoever copies it has all of it.
     let commit = "9f3c2e1ab04d77c1e5f8a2b6d9034c17e8fb5521";
     assert!(other.contains(&format!("<span class=\"commit\" title=\"{commit}\">{commit}</span>")), "{other}");
+}
+
+#[tokio::test]
+async fn points_and_axes_are_of_any_fields_and_pictures_stand_side_by_side() {
+    let app = TestApp::new().await;
+    let project = app.project("Wake word").await;
+    for (size, loss) in [(3, json!("NaN")), (2, json!(0.125)), (1, json!(0.5))] {
+        let run = app.run(&project.key, "Which is best?").await;
+        let config = json!({"size": size, "lr": 0.5}).to_string();
+        let details = json!({
+            "artifacts": [
+                {"original_path": "configs/base.json", "type": "config", "content_type": "application/json", "text_content": config},
+                {"original_path": "outputs/curve.png", "type": "figure", "content_type": "image/png", "content_base64": STANDARD.encode(config)},
+            ],
+            "results": [{"kind": "scalar", "name": "loss", "value": loss}],
+        });
+        let path = format!("/v1/runs/{}/details", run["id"].as_str().unwrap());
+        app.api(&project.key, "PUT", &path, Some(details)).await.expect(200);
+    }
+    let chosen = "x=config.size&y=metrics.loss&axes=config.size&axes=metrics.loss";
+    let page = compare(&app, &project, &format!("ids=exp001,exp002,exp003&{chosen}")).await;
+    // What is no number has no point, and a gap in its line.
+    assert!(page.contains("\"metrics.loss by config.size: exp002 0.125 at 2, exp003 0.5 at 1\""), "{page}");
+    assert!(page.contains("\"Runs over config.size, metrics.loss\"") && page.contains("3, none"), "{page}");
+    let turned = compare(&app, &project, "ids=exp001,exp002,exp003&x=metrics.loss&y=config.size").await;
+    assert!(turned.contains("\"config.size by metrics.loss: exp002 2 at 0.125, exp003 1 at 0.5\""), "{turned}");
+
+    let (_, pictures) = page.split_once("outputs/curve.png</h3>").unwrap();
+    for run in ["exp001", "exp002", "exp003"] {
+        assert!(pictures.contains(&format!("alt=\"outputs/curve.png of {run}\"")), "{run} in {pictures}");
+    }
+    let (_, image) = pictures.split_once("<img src=\"").unwrap();
+    let image = app.get(&project.cookie, image.split('"').next().unwrap()).await.expect(200);
+    assert_eq!(image.header("content-type"), "image/png");
 }
 
 #[tokio::test]

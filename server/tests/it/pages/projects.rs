@@ -31,7 +31,7 @@ async fn the_list_tells_of_each_project_and_of_all_together() {
     record(&app, &project, "First", json!([{"name": "loss", "value": 0.5}]), "completed").await;
     record(&app, &project, "Second", json!([{"name": "loss", "value": 0.25}]), "failed").await;
     record(&app, &project, "Third", json!([]), "running").await;
-    let note = json!({"text": "Soft targets carry the structure. #insight"});
+    let note = json!({"text": "Soft targets carry **the structure**. #insight"});
     app.api(&project.key, "POST", "/v1/runs/exp002/notes", Some(note)).await.expect(200);
     let hidden = app.project("Somebody else's").await;
     record(&app, &hidden, "Secret run", json!([]), "running").await;

@@ -168,4 +168,10 @@ async fn a_link_to_a_page_is_previewed_with_what_the_page_is_about() {
     );
     let notebook = page(&app, &project, "notebook").await;
     expect_all(&notebook, &["\"og:title\" content=\"Notebook · Wake word\"", "\"og:description\" content=\"Why each"]);
+    let runs = page(&app, &project, "runs").await;
+    expect_all(&runs, &["\"og:title\" content=\"Runs · Wake word\"", "content=\"What makes it better?\""]);
+    for (path, title) in [("lineage", "Lineage"), ("insights", "Insights")] {
+        let title = format!("\"og:title\" content=\"{title} · Wake word\"");
+        expect_all(&page(&app, &project, path).await, &[title.as_str()]);
+    }
 }

@@ -1,6 +1,8 @@
 //! The list of a project's runs: its pages, its rows, what it is narrowed to and sorted by.
 
 mod acts;
+mod configs;
+mod curves;
 mod files;
 
 use otrace_server::testing::{TestApp, TestProject};
@@ -60,13 +62,13 @@ async fn sixty_runs_are_two_pages_and_the_way_back_leads_to_the_same_rows() {
     }
     let first = list(&app, &project, "").await;
     assert_eq!(rows(&first), numbers(60, 11));
-    assert!(first.contains("50 of 60 runs") && !first.contains("Newest"), "{first}");
+    assert!(first.contains("50 of 60 runs") && !first.contains(">Newest</a>"), "{first}");
     assert_eq!(link(&first, "prev"), None);
 
     let older = link(&first, "next").unwrap();
     let second = list(&app, &project, &older).await;
     assert_eq!(rows(&second), numbers(10, 1));
-    assert!(second.contains("10 of 60 runs") && second.contains("Newest"), "{second}");
+    assert!(second.contains("10 of 60 runs") && second.contains(">Newest</a>"), "{second}");
     assert_eq!(link(&second, "next"), None);
     assert_eq!(rows(&list(&app, &project, &link(&second, "prev").unwrap()).await), numbers(60, 11));
 
@@ -172,6 +174,20 @@ async fn columns_are_chosen_and_sorted_by() {
     assert!(usual.contains("href=\"/projects/wake-word/runs?sort=metrics.val+loss\""), "{usual}");
     let sorted = list(&app, &project, "?sort=-metrics.accuracy").await;
     assert!(sorted.contains("aria-sort=\"descending\"><a href=\"/projects/wake-word/runs?sort=metrics.accuracy\""));
+    // A phone shows no heads: there the order is chosen by a name.
+    assert!(usual.contains("<option value=\"\" selected>Newest first</option>"), "{usual}");
+    assert!(usual.contains("<option value=\"metrics.val loss\">val loss, best first</option>"), "{usual}");
+    assert!(sorted.contains("<option value=\"-metrics.accuracy\" selected>accuracy, best first</option>"), "{sorted}");
+    let other = list(&app, &project, "?sort=-title").await;
+    assert!(other.contains("<option value=\"-title\" selected>-title</option>"), "{other}");
+    // So is each other column.
+    for (sort, turned) in [("tag", "-tag"), ("author", "-author"), ("commit", "-commit")] {
+        assert!(usual.contains(&format!("href=\"/projects/wake-word/runs?sort={sort}\"")), "{sort} in {usual}");
+        let page = list(&app, &project, &format!("?sort={sort}")).await;
+        let head = format!("aria-sort=\"ascending\"><a href=\"/projects/wake-word/runs?sort={turned}\"");
+        assert!(page.contains(&head), "{head} in {page}");
+    }
+    assert_eq!(rows(&list(&app, &project, "?sort=tag").await), ["exp001", "exp002", "exp003", "exp004"]);
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ async fn hostile_values_are_only_values() {
     for value in ["' OR '1'='1", "'; DELETE FROM runs; --", "$1", "%", "_", "\\", "\u{202e}", "NULL", "{a,b}", "👩‍🔬 a"]
     {
         let quoted = format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
-        for query in ["tag:", "branch:", "author:", "metrics.x:"].map(|field| format!("{field}{quoted}")) {
+        for query in ["tag:", "branch:", "author:", "metrics.x:", "config.x:"].map(|field| format!("{field}{quoted}")) {
             assert_eq!(world.query(&query).await, "", "{query}");
         }
         assert_eq!(world.query(&format!("metrics.{quoted} > 0")).await, "", "{value}");

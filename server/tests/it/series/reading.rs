@@ -89,7 +89,7 @@ async fn a_million_points_stay_usable() {
         let point = |step: i64| Point { name: "loss".to_owned(), step: Some(step), time: None, value: 0.5 };
         let points = (first..first + 10_000).map(point).collect();
         let batch = SeriesBatch { source: "metrics".to_owned(), first: first.cast_unsigned(), points };
-        services::series::add(&app.app, id, run, vec![batch]).await.unwrap();
+        services::series::add(&app.app, id, run, &[batch]).await.unwrap();
     }
     let chart = services::series::chart(&app.app, id, run, "loss", 1_000).await.unwrap();
     assert_eq!(chart.series.stats.count, 1_000_000);

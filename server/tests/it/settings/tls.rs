@@ -34,6 +34,7 @@ async fn a_server_with_a_certificate_speaks_tls_and_takes_a_renewed_one_when_tol
     let machine = Machine::new().await;
     let (files, first) = renew(&machine);
     let [certificate, key] = files.each_ref().map(|file| file.to_str().unwrap());
+    machine.script(&["secrets", "create"], "");
     let server = machine.serve(&[
         ("OTRACE_PRODUCTION", "true"),
         ("OTRACE_PUBLIC_URL", "https://localhost"),

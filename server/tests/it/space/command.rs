@@ -3,6 +3,7 @@
 use std::process::{Command, Output};
 
 use otrace_server::store;
+use uuid::Uuid;
 
 use super::*;
 
@@ -57,4 +58,36 @@ async fn the_command_says_what_a_sweep_would_free_and_then_frees_it() {
     );
     assert_eq!(space.stored_bytes(), 0);
     assert_eq!(told(&space.command(&["--dry-run"]).await.stdout), "Nothing is to be removed.\n");
+}
+
+/// What is left of an import of a project that was killed: a sweep leaves it, as the database may be the wrong one.
+#[tokio::test]
+async fn projects_that_the_database_never_had_go_when_the_command_is_told_so_but_for_what_is_new() {
+    let space = Space::new().await;
+    let own = space.put(&noise(1, 12_000)).await;
+    let project = Uuid::now_v7();
+    let objects = space.app.contents_folder().join(format!("projects/{project}/objects"));
+    fs::create_dir_all(&objects).unwrap();
+    for (name, length) in [(Uuid::now_v7().to_string(), 5_000), (format!("{}#1", Uuid::now_v7()), 300)] {
+        let path = objects.join(name);
+        fs::write(&path, noise(2, length)).unwrap();
+        File::options().write(true).open(path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    }
+    fs::write(objects.join(Uuid::now_v7().to_string()), noise(3, 70)).unwrap();
+
+    let looked = space.command(&["--unknown-projects"]).await;
+    assert!(looked.status.success(), "{}", told(&looked.stderr));
+    let words = told(&looked.stdout);
+    let line = format!("{project}  {:>9}  2 objects of a project that this database never had", "5.3 KB");
+    assert!(words.contains(&line) && words.contains("With --remove it does."), "{words}");
+    assert_eq!(space.stored_bytes(), 17_370, "nothing was removed");
+
+    let removed = space.command(&["--unknown-projects", "--remove", "--json"]).await;
+    assert!(removed.status.success(), "{}", told(&removed.stderr));
+    let line =
+        json!({"project": project.to_string(), "reason": "unknown_project", "count": 2, "objects": 2, "bytes": 5_300});
+    let expected = json!({"dry_run": false, "freed_bytes": 5_300, "lines": [line], "failed": []});
+    assert_eq!(serde_json::from_slice::<Value>(&removed.stdout).unwrap(), expected);
+    assert_eq!(space.stored_bytes(), 12_070);
+    assert!(space.read(own).await.is_some());
 }

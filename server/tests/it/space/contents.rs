@@ -162,6 +162,10 @@ async fn a_database_that_never_had_a_project_removes_nothing_of_it() {
     let rehearsed = services::sweep::rehearse(&other.app).await.unwrap();
     let swept = services::sweep::sweep(&other.app).await.unwrap().unwrap();
     assert_eq!((rehearsed.lines().count(), swept.lines().count()), (0, 0));
+    for is_dry_run in [true, false] {
+        let refused = services::sweep::sweep_unknown_projects(&other.app, is_dry_run).await.unwrap_err();
+        assert!(refused.message().contains("one of them is another server's"), "{refused}");
+    }
     assert_eq!(space.stored_bytes(), 12_340);
     // Its own database knows better.
     assert_eq!(of(&space.sweep().await, Reason::Unfinished), (2, 340));

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
+use super::super::settings::refused_here;
 use super::{Fields, WebhookForm, in_words, shown_once, webhooks_url};
 use crate::app::AppState;
 use crate::auth::ProjectMember;
@@ -16,7 +17,7 @@ use crate::extract::{Form, Path, Query};
 use crate::services;
 use crate::web::format::{self, Moment};
 use crate::web::shell::{Look, SettingsPage, Shell, project_url};
-use crate::web::{is_told_in_place, page, refused_in_place, terminal};
+use crate::web::{page, terminal};
 
 #[derive(Template)]
 #[template(path = "projects/webhooks/show.html")]
@@ -171,18 +172,17 @@ fn asked(member: &ProjectMember, text: &str) -> Result<WebhookId> {
 }
 
 /// The webhook's page again, with what stood against what was asked.
-async fn refused_here(
+async fn with_alert(
     app: &AppState,
     look: Look,
     member: &ProjectMember,
     id: WebhookId,
     refused: AppError,
 ) -> Result<Response> {
-    if !is_told_in_place(&refused) || member.role < Role::Owner {
-        return Err(refused);
-    }
-    let here = WebhookPage::load(app, look, member, id, &Done::default()).await?;
-    Ok(refused_in_place(&refused, &WebhookPage { alert: Some(refused.message()), ..here }))
+    let again = |here, refused: &AppError| WebhookPage { alert: Some(refused.message()), ..here };
+    let nothing = Done::default();
+    let here = WebhookPage::load(app, look, member, id, &nothing);
+    refused_here(member, Role::Owner, refused, here, again).await
 }
 
 /// `GET /projects/{slug}/settings/webhooks/{webhook}`
@@ -213,12 +213,15 @@ pub async fn save(
     };
     match saved {
         Ok(()) => Ok(to_page(&member, id, "done=saved")),
-        Err(refused) if is_told_in_place(&refused) => {
-            let here = WebhookPage::load(&app, look, &member, id, &Done::default()).await?;
-            let (fields, alert) = form.refused(&refused);
-            Ok(refused_in_place(&refused, &WebhookPage { form: fields, is_on: form.is_on, alert, ..here }))
+        Err(refused) => {
+            let nothing = Done::default();
+            let here = WebhookPage::load(&app, look, &member, id, &nothing);
+            let again = |here, refused: &AppError| {
+                let (fields, alert) = form.refused(refused);
+                WebhookPage { form: fields, is_on: form.is_on, alert, ..here }
+            };
+            refused_here(&member, Role::Owner, refused, here, again).await
         }
-        Err(refused) => Err(refused),
     }
 }
 
@@ -236,7 +239,7 @@ pub async fn test(
     let id = asked(&member, &webhook)?;
     match services::webhooks::test(&app, &member, id).await {
         Ok(message) => Ok(to_page(&member, id, &format!("tested={message}"))),
-        Err(refused) => refused_here(&app, look, &member, id, refused).await,
+        Err(refused) => with_alert(&app, look, &member, id, refused).await,
     }
 }
 
@@ -274,6 +277,6 @@ pub async fn send_again(
     let message = message.parse().map(DeliveryId).map_err(|_| AppError::NotFound("Message"))?;
     match services::webhooks::send_again(&app, &member, id, message).await {
         Ok(()) => Ok(to_page(&member, id, "done=again")),
-        Err(refused) => refused_here(&app, look, &member, id, refused).await,
+        Err(refused) => with_alert(&app, look, &member, id, refused).await,
     }
 }

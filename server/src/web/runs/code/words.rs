@@ -3,34 +3,12 @@
 use similar::{ChangeTag, TextDiff};
 
 use crate::web::diff::DiffLine;
+use crate::web::diff::view::{LineView, Part};
 
 /// Longer lines are not compared word by word.
 const LINE_MAX_BYTES: usize = 2_000;
 /// Lines that share less than one part in so many are two lines, not one that was changed.
 const SHARED_AT_LEAST: usize = 3;
-
-/// A line of a diff.
-pub struct LineView {
-    /// The class of its row: `a` added, `d` removed, `h` a heading, or nothing.
-    pub class: &'static str,
-    /// Its number before.
-    pub old: Option<u32>,
-    /// Its number after.
-    pub new: Option<u32>,
-    /// `+ `, `− `, two spaces, or nothing before a heading.
-    pub sign: &'static str,
-    /// Its text.
-    pub parts: Vec<Part>,
-}
-
-/// Some words of a line.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Part {
-    /// The words.
-    pub text: String,
-    /// Whether the other line has others in their place.
-    pub is_changed: bool,
-}
 
 /// The lines as they are shown. Where as many came as went, each is compared with the one in whose place it came.
 pub fn lines(lines: &[DiffLine]) -> Vec<LineView> {
@@ -48,18 +26,6 @@ pub fn lines(lines: &[DiffLine]) -> Vec<LineView> {
         start += (removed + added).max(1);
     }
     views
-}
-
-impl LineView {
-    fn plain(line: &DiffLine) -> Self {
-        let text = format!("{}{}{}", line.text, line.changed, line.rest);
-        let parts = vec![Part { text, is_changed: false }];
-        Self { class: line.class, old: line.old, new: line.new, sign: line.sign, parts }
-    }
-
-    fn text(&self) -> String {
-        self.parts.iter().map(|part| part.text.as_str()).collect()
-    }
 }
 
 fn mark(old: &mut LineView, new: &mut LineView) {

@@ -2,21 +2,31 @@
 //!
 //! What can't be read is not asked for. A saved view is such an address without its place.
 
+use std::fmt;
+
 use otrace_wire::RunStatus;
 use url::form_urlencoded;
 
-use crate::domain::query::{Clause, Expr, Place, Query, RESULT_PREFIX, Sort};
+use crate::domain::query::{CONFIG_PREFIX, Clause, Expr, Place, Query, RESULT_PREFIX, Sort, SortField};
 use crate::domain::text::NAME_MAX_BYTES;
-use crate::services::runs::Window;
+use crate::services::runs::{ResultColumn, Window};
 
+/// The column of the curves, which is there where any run has one.
+pub(super) const CURVE: &str = "curve";
 /// Columns that are no results, in their order, and what they are called.
-pub const RECORD_COLUMNS: [(&str, &str); 5] =
-    [("tags", "Tags"), ("author", "By"), ("commit", "Commit"), ("duration", "Duration"), ("created", "Started")];
-/// So many columns of results are shown at most.
-const RESULTS_MAX: usize = 12;
+pub const RECORD_COLUMNS: [(&str, &str); 6] = [
+    (CURVE, "Curve"),
+    ("tags", "Tags"),
+    ("author", "By"),
+    ("commit", "Commit"),
+    ("duration", "Duration"),
+    ("created", "Started"),
+];
+/// So many columns of results and of values of configs are shown at most.
+const VALUES_MAX: usize = 12;
 
 /// By what the rows of a page stand together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Group {
     /// By status.
     Status,
@@ -26,20 +36,32 @@ pub enum Group {
     Parent,
     /// By branch.
     Branch,
+    /// By the value of this name in their configs.
+    Config(String),
 }
 
 impl Group {
-    /// Each, with what it is called.
+    /// Each that needs no name, with what it is called.
     pub(super) const ALL: [(Self, &'static str); 4] =
         [(Self::Status, "Status"), (Self::Tag, "First tag"), (Self::Parent, "Parent"), (Self::Branch, "Branch")];
 
-    /// Its name in the address.
-    pub(super) const fn as_str(self) -> &'static str {
+    /// The one that is written so in an address.
+    fn named(name: &str) -> Option<Self> {
+        let config = name.strip_prefix(CONFIG_PREFIX).filter(|name| is_name(name));
+        let known = || Self::ALL.into_iter().map(|(by, _)| by).find(|by| by.to_string() == name);
+        config.map(|name| Self::Config(name.to_owned())).or_else(known)
+    }
+}
+
+/// As it is written in an address.
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Status => "status",
-            Self::Tag => "tag",
-            Self::Parent => "parent",
-            Self::Branch => "branch",
+            Self::Status => f.write_str("status"),
+            Self::Tag => f.write_str("tag"),
+            Self::Parent => f.write_str("parent"),
+            Self::Branch => f.write_str("branch"),
+            Self::Config(name) => write!(f, "{CONFIG_PREFIX}{name}"),
         }
     }
 }
@@ -78,18 +100,18 @@ impl View {
                 columns.push(column.clone());
             }
         }
-        let mut results = 0;
+        let mut values = 0;
         columns.retain(|column| {
-            results += usize::from(column.starts_with(RESULT_PREFIX));
-            !column.starts_with(RESULT_PREFIX) || results <= RESULTS_MAX
+            let is_value = [RESULT_PREFIX, CONFIG_PREFIX].iter().any(|prefix| column.starts_with(prefix));
+            values += usize::from(is_value);
+            !is_value || values <= VALUES_MAX
         });
-        let group = value("group");
         Self {
             q,
             sort: value("sort").and_then(|sort| sort.parse().ok()).unwrap_or_default(),
             columns,
             usual: Vec::new(),
-            group: Group::ALL.into_iter().map(|(by, _)| by).find(|by| Some(by.as_str()) == group),
+            group: value("group").and_then(Group::named),
         }
     }
 
@@ -129,8 +151,8 @@ impl View {
         for column in &self.columns {
             written.append_pair("col", column);
         }
-        if let Some(group) = self.group {
-            written.append_pair("group", group.as_str());
+        if let Some(group) = &self.group {
+            written.append_pair("group", &group.to_string());
         }
         if let Some((name, cursor)) = from {
             written.append_pair(name, &cursor);
@@ -160,7 +182,32 @@ impl View {
         (!columns.is_empty()).then(|| results.map(str::to_owned).collect())
     }
 
-    /// The columns that are shown and are no results.
+    /// The result that the list is about: what it is sorted by, else the first one that it shows.
+    pub(super) fn main_result<'a>(&'a self, shown: &'a [ResultColumn]) -> Option<&'a str> {
+        match &self.sort.field {
+            SortField::Metric(name) => Some(name.as_str()),
+            _ => shown.first().map(|column| column.name.as_str()),
+        }
+    }
+
+    /// The names of the values of configs that are shown.
+    pub(super) fn configs(&self) -> Vec<String> {
+        let names = self.shown_columns().iter().filter_map(|column| column.strip_prefix(CONFIG_PREFIX));
+        names.map(str::to_owned).collect()
+    }
+
+    /// The same, and the one that rows stand together by.
+    pub(super) fn needed_configs(&self) -> Vec<String> {
+        let mut names = self.configs();
+        if let Some(Group::Config(name)) = &self.group
+            && !names.contains(name)
+        {
+            names.push(name.clone());
+        }
+        names
+    }
+
+    /// The columns that are shown and are neither results nor values of configs.
     pub(super) fn record_columns(&self) -> Vec<&'static str> {
         let columns = self.shown_columns();
         let is_shown = |name: &str| columns.is_empty() || columns.iter().any(|column| column == name);
@@ -173,10 +220,18 @@ pub fn result_column(name: &str) -> String {
     format!("{RESULT_PREFIX}{name}")
 }
 
+/// The name of a value of a config as a column.
+pub(super) fn config_column(name: &str) -> String {
+    format!("{CONFIG_PREFIX}{name}")
+}
+
 fn is_column(column: &str) -> bool {
-    let name = column.strip_prefix(RESULT_PREFIX);
-    let is_result = name.is_some_and(|name| !name.is_empty() && name.len() <= NAME_MAX_BYTES);
-    (is_result && !column.contains('\0')) || RECORD_COLUMNS.iter().any(|(name, _)| *name == column)
+    let is_value = [RESULT_PREFIX, CONFIG_PREFIX].iter().any(|prefix| column.strip_prefix(prefix).is_some_and(is_name));
+    is_value || RECORD_COLUMNS.iter().any(|(name, _)| *name == column)
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=NAME_MAX_BYTES).contains(&name.len()) && !name.contains('\0')
 }
 
 fn joined(base: &str, path: &str, parameters: &str) -> String {
@@ -234,6 +289,17 @@ mod tests {
         assert_eq!(view.url("/projects/a"), format!("/projects/a/runs?{text}"));
         assert_eq!(view.results().unwrap(), ["val loss"]);
         assert_eq!(view.record_columns(), ["tags"]);
+    }
+
+    #[test]
+    fn values_of_configs_are_columns_and_groups() {
+        let text = "col=config.lr&col=metrics.lr&group=config.optimizer.name";
+        let view = View::read_text(text);
+        assert_eq!(view.parameters(), text);
+        assert_eq!((view.configs(), view.results().unwrap()), (vec!["lr".to_owned()], vec!["lr".to_owned()]));
+        assert_eq!(view.needed_configs(), ["lr", "optimizer.name"]);
+        assert_eq!(view.record_columns(), [""; 0]);
+        assert_eq!(View::read_text("col=config.&group=config.").parameters(), "");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::address::{View, conditions, without};
 use crate::domain::query::{
-    Author, Clause, Expr, MetricTest, Moment, NumberField, Presence, Query, Span, TextPlace, TimeField,
+    Author, Clause, ConfigTest, Expr, MetricTest, Moment, NumberField, Presence, Query, Span, TextPlace, TimeField,
 };
 use crate::web::format;
 use crate::web::terminal;
@@ -57,11 +57,13 @@ fn clause_in_words(clause: &Clause) -> String {
         }
         Clause::Number(NumberField::Exit, span) => format!("exit {}", span_in_words(span, |n| format::number(*n))),
         Clause::Number(NumberField::Number, span) => format!("number {}", span_in_words(span, |n| format::number(*n))),
-        Clause::Metric(name, MetricTest::Within(span)) => {
+        Clause::Metric(name, MetricTest::Within(span)) | Clause::Config(name, ConfigTest::Within(span)) => {
             format!("{name} {}", span_in_words(span, |number| format::number(*number)))
         }
         Clause::Metric(name, MetricTest::NotANumber) => format!("{name} is NaN"),
-        Clause::Metric(name, MetricTest::Text(text)) => format!("{name} is {text}"),
+        Clause::Metric(name, MetricTest::Text(text)) | Clause::Config(name, ConfigTest::Text(text)) => {
+            format!("{name} is {text}")
+        }
         Clause::Has(presence) => format!("with {}", name_of(presence)),
     }
 }
@@ -89,7 +91,7 @@ fn name_of(presence: &Presence) -> String {
         Presence::Finished => "an end",
         Presence::Duration => "a duration",
         Presence::Exit => "an exit code",
-        Presence::Metric(name) => name,
+        Presence::Metric(name) | Presence::Config(name) => name,
     };
     name.to_owned()
 }
@@ -164,6 +166,9 @@ mod tests {
             ("metrics.accuracy > 0.9", "accuracy above 0.9"),
             ("metrics.lr:[1e-4 TO 1e-2]", "lr from 0.0001 to 0.01"),
             ("metrics.loss:nan", "loss is NaN"),
+            ("config.lr:[1e-4 TO 1e-2]", "lr from 0.0001 to 0.01"),
+            ("config.optimizer:adam", "optimizer is adam"),
+            ("NOT has:config.lr", "without lr"),
             ("NOT has:metrics.loss", "without loss"),
             ("duration > 90m", "duration above 1 h 30 m"),
             ("author:me", "by me"),

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::View;
+use super::address::{CURVE, config_column};
 use crate::app::AppState;
 use crate::auth::{ProjectMember, ProjectReader};
 use crate::domain::query;
@@ -72,8 +73,11 @@ async fn export(
     let usual = services::projects::list_columns(&app, member.project.id).await?;
     let view = View { usual, ..View::read(parameters) };
     let query = query::parse(&view.q).map_err(|error| AppError::invalid(error.to_string()))?;
-    let (columns, record_columns) = (view.results(), view.record_columns());
-    let mut request = RunsPageRequest { query, sort: view.sort, from: Window::Start, columns };
+    let columns = view.results();
+    // A file has no pictures.
+    let record_columns = view.record_columns().into_iter().filter(|column| *column != CURVE).collect();
+    let parameters = view.configs();
+    let mut request = RunsPageRequest { query, sort: view.sort, from: Window::Start, columns, parameters };
     let first = services::runs::page(&app, &member, &request, CHUNK).await?;
     // The results that most of the first runs have are the columns of all.
     request.columns = Some(first.columns.iter().map(|column| column.name.clone()).collect());
@@ -116,8 +120,9 @@ fn csv_part(export: &Export, page: &ListedRuns) -> String {
     let mut text = String::new();
     if export.is_first {
         let results = page.columns.iter().map(|column| no_formula(&column.name));
-        let first = FIRST.into_iter().map(str::to_owned);
-        line(&mut text, first.chain(results).chain(export.record_columns.iter().map(|name| (*name).to_owned())));
+        let configs = export.request.parameters.iter().map(|name| no_formula(&config_column(name)));
+        let first = FIRST.into_iter().map(str::to_owned).chain(results).chain(configs);
+        line(&mut text, first.chain(export.record_columns.iter().map(|name| (*name).to_owned())));
     }
     for row in &page.rows {
         let title = row.run.title.as_deref().unwrap_or_default();
@@ -129,13 +134,18 @@ fn csv_part(export: &Export, page: &ListedRuns) -> String {
             Some(value) if value.value.is_number() => value.value.to_string(),
             Some(value) => no_formula(value.value.as_str().unwrap_or(&value.value.to_string())),
         });
+        let configs = export.request.parameters.iter().map(|name| match row.parameters.get(name) {
+            None => String::new(),
+            Some(parameter) if parameter.number.is_some() => parameter.value.clone(),
+            Some(parameter) => no_formula(&parameter.value),
+        });
         let record = export.record_columns.iter().map(|name| match recorded(row, name) {
             Value::Null => String::new(),
             Value::String(text) => no_formula(&text),
             Value::Array(tags) => no_formula(&tags.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")),
             other => other.to_string(),
         });
-        line(&mut text, first.into_iter().chain(results).chain(record));
+        line(&mut text, first.into_iter().chain(results).chain(configs).chain(record));
     }
     text
 }
@@ -161,7 +171,7 @@ fn json_part(export: &Export, page: &ListedRuns) -> String {
     let mut text = String::from(if export.is_first { "[" } else { "" });
     for (position, row) in page.rows.iter().enumerate() {
         text.push_str(if position == 0 && export.is_first { "\n" } else { ",\n" });
-        text.push_str(&object(row, &page.columns, &export.record_columns).to_string());
+        text.push_str(&object(row, &page.columns, export).to_string());
     }
     if page.older.is_none() {
         text.push_str("\n]\n");
@@ -169,7 +179,7 @@ fn json_part(export: &Export, page: &ListedRuns) -> String {
     text
 }
 
-fn object(row: &RunRow, columns: &[ResultColumn], record_columns: &[&'static str]) -> Value {
+fn object(row: &RunRow, columns: &[ResultColumn], export: &Export) -> Value {
     let run = &row.run;
     let mut object = Map::new();
     let first =
@@ -178,8 +188,21 @@ fn object(row: &RunRow, columns: &[ResultColumn], record_columns: &[&'static str
     let values = row.values.iter().map(|value| value.as_ref().map_or(Value::Null, |value| value.value.clone()));
     let metrics: Map<String, Value> = columns.iter().map(|column| column.name.clone()).zip(values).collect();
     object.insert("metrics".to_owned(), Value::Object(metrics));
-    object.extend(record_columns.iter().map(|name| ((*name).to_owned(), recorded(row, name))));
+    let configs = &export.request.parameters;
+    if !configs.is_empty() {
+        let config: Map<String, Value> = configs.iter().map(|name| (name.clone(), configured(row, name))).collect();
+        object.insert("config".to_owned(), Value::Object(config));
+    }
+    object.extend(export.record_columns.iter().map(|name| ((*name).to_owned(), recorded(row, name))));
     Value::Object(object)
+}
+
+/// What a run has of this name in its configs: a number or a truth value as one, all else as text.
+fn configured(row: &RunRow, name: &str) -> Value {
+    let Some(parameter) = row.parameters.get(name) else { return Value::Null };
+    let value = serde_json::from_str::<Value>(&parameter.value).ok();
+    let value = value.filter(|value| value.is_number() || value.is_boolean());
+    value.unwrap_or_else(|| Value::String(parameter.value.clone()))
 }
 
 /// What a run has in a column that is no result.

@@ -1,19 +1,37 @@
 //! The parts around the rows of a list: what it can be narrowed to, what can be chosen, and how rows stand together.
 
+use std::ops::Bound;
+
 use otrace_wire::{ExperimentId, RunStatus};
 use time::OffsetDateTime;
 use url::form_urlencoded;
 
-use super::address::{self, Group as Grouping, RECORD_COLUMNS, View, result_column};
+use super::address::{self, CURVE, Group as Grouping, RECORD_COLUMNS, View, config_column, result_column};
 use super::counted;
 use super::row::{Column, Row};
+use super::spark::Curves;
 use crate::auth::ProjectMember;
 use crate::domain::Role;
-use crate::domain::query::{Clause, Expr, Presence, Query, QueryError};
-use crate::services::runs::{ListedRuns, ResultColumn, RunRow, StatusCounts};
+use crate::domain::parameters::Parameter;
+use crate::domain::query::{Clause, ConfigTest, Expr, Presence, Query, QueryError, Sort, SortField, Span};
+use crate::domain::result::Direction;
+use crate::services::runs::{ListedRuns, ListedValue, ResultColumn, RunRow, StatusCounts};
 use crate::services::saved_views::SavedView;
 use crate::web::format;
 use crate::web::terminal;
+
+/// Orders that every list may have, and what they are called.
+const ORDERS: [(&str, &str); 9] = [
+    ("", "Newest first"),
+    ("created", "Oldest first"),
+    ("-updated", "Last changed first"),
+    ("-duration", "Longest first"),
+    ("title", "Title"),
+    ("status", "Status"),
+    ("tag", "First tag"),
+    ("author", "Who recorded it"),
+    ("commit", "Commit"),
+];
 
 /// A status to filter by.
 pub struct Filter {
@@ -58,7 +76,16 @@ pub(super) fn result_options(found: &ListedRuns) -> Vec<Choosable> {
     shown.chain(found.names.iter().filter(|name| !is_shown(name)).map(|name| option(name, false))).collect()
 }
 
-/// The columns that are no results.
+/// The values of configs that are shown, and the others that these runs have.
+pub(super) fn config_options(view: &View, found: &ListedRuns) -> Vec<Choosable> {
+    let option =
+        |name: &String, is_chosen| Choosable { value: config_column(name), label: terminal::clean(name), is_chosen };
+    let shown = view.configs();
+    let others = found.parameter_names.iter().filter(|name| !shown.contains(name));
+    shown.iter().map(|name| option(name, true)).chain(others.map(|name| option(name, false))).collect()
+}
+
+/// The columns that are neither results nor values of configs.
 pub(super) fn record_options(shown: &[&'static str]) -> Vec<Choosable> {
     let option = |(name, label): (&'static str, &str)| Choosable {
         value: name.to_owned(),
@@ -69,32 +96,77 @@ pub(super) fn record_options(shown: &[&'static str]) -> Vec<Choosable> {
 }
 
 /// By what rows may stand together.
-pub(super) fn grouping_options(view: &View) -> Vec<Choosable> {
+pub(super) fn grouping_options(view: &View, found: &ListedRuns) -> Vec<Choosable> {
     let none = Choosable { value: String::new(), label: "Nothing".to_owned(), is_chosen: view.group.is_none() };
-    let option = |(by, label): (Grouping, &str)| Choosable {
-        value: by.as_str().to_owned(),
-        label: label.to_owned(),
-        is_chosen: view.group == Some(by),
+    let option = |by: Grouping, label: String| Choosable {
+        value: by.to_string(),
+        label,
+        is_chosen: view.group.as_ref() == Some(&by),
     };
-    [none].into_iter().chain(Grouping::ALL.map(option)).collect()
+    let known = Grouping::ALL.into_iter().map(|(by, label)| option(by, label.to_owned()));
+    let needed = view.needed_configs();
+    let others = found.parameter_names.iter().filter(|name| !needed.contains(name));
+    let configs = needed.iter().chain(others);
+    let configs =
+        configs.map(|name| option(Grouping::Config(name.clone()), format!("Config: {}", terminal::clean(name))));
+    [none].into_iter().chain(known).chain(configs).collect()
+}
+
+/// In which orders the list may come: where the window is narrow, there are no heads to choose one by.
+pub(super) fn sort_options(view: &View, found: &ListedRuns) -> Vec<Choosable> {
+    let best = |column: &ResultColumn| {
+        let is_descending = column.direction == Direction::Higher;
+        let sort = Sort { field: SortField::Metric(column.name.clone()), is_descending };
+        (sort.to_string(), format!("{}, best first", terminal::clean(&column.name)))
+    };
+    let lowest = |name: String| {
+        let label = format!("{}, lowest first", terminal::clean(&name));
+        (Sort { field: SortField::Config(name), is_descending: false }.to_string(), label)
+    };
+    let mut orders: Vec<(String, String)> =
+        ORDERS.into_iter().map(|(sort, label)| (sort.to_owned(), label.to_owned())).collect();
+    orders.extend(found.columns.iter().map(best));
+    orders.extend(view.configs().into_iter().map(lowest));
+    let current = if view.sort == Sort::default() { String::new() } else { view.sort.to_string() };
+    if orders.iter().all(|(sort, _)| *sort != current) {
+        orders.push((current.clone(), terminal::clean(&current)));
+    }
+    orders.into_iter().map(|(value, label)| Choosable { is_chosen: value == current, value, label }).collect()
 }
 
 /// What the form of the query keeps of the view.
 pub(super) fn kept(view: &View) -> Vec<(&'static str, String)> {
     let columns = view.columns.iter().map(|column| ("col", column.clone()));
-    columns.chain(view.group.map(|group| ("group", group.as_str().to_owned()))).collect()
+    columns.chain(view.group.iter().map(|group| ("group", group.to_string()))).collect()
 }
 
-/// The columns of results.
+/// The columns of results, and those of values of configs.
 pub(super) fn columns(base: &str, view: &View, columns: &[ResultColumn]) -> Vec<Column> {
-    columns.iter().enumerate().map(|(position, column)| Column::new(base, view, position, column)).collect()
+    let results = columns.iter().enumerate().map(|(position, column)| Column::new(base, view, position, column));
+    let configs = (columns.len()..).zip(view.configs());
+    results.chain(configs.map(|(position, name)| Column::of_config(base, view, position, name))).collect()
 }
 
-/// Where the rows of a page are asked for again, with the columns that it has now.
-pub(super) fn rows_url(base: &str, found: &ListedRuns, record_columns: &[&'static str]) -> String {
+/// The columns of a page that are no results: that of the curves only where there are any, or nothing else is shown.
+pub(super) fn record_columns(view: &View, found: &ListedRuns, has_curves: bool) -> Vec<&'static str> {
+    let mut columns = view.record_columns();
+    if !has_curves && (columns.len() > 1 || !found.columns.is_empty()) {
+        columns.retain(|column| *column != CURVE);
+    }
+    columns
+}
+
+/// Where the rows of a page are asked for again, with the columns and the curves that it has now.
+pub(super) fn rows_url(base: &str, view: &View, found: &ListedRuns, record_columns: &[&'static str]) -> String {
     let mut written = form_urlencoded::Serializer::new(String::new());
+    if matches!(view.sort.field, SortField::Metric(_)) {
+        written.append_pair("sort", &view.sort.to_string());
+    }
     for column in &found.columns {
         written.append_pair("col", &result_column(&column.name));
+    }
+    for name in view.configs() {
+        written.append_pair("col", &config_column(&name));
     }
     for column in record_columns {
         written.append_pair("col", column);
@@ -102,6 +174,24 @@ pub(super) fn rows_url(base: &str, found: &ListedRuns, record_columns: &[&'stati
     let ids: Vec<String> = found.rows.iter().map(|row| row.run.experiment_id().to_string()).collect();
     written.append_pair("ids", &ids.join(","));
     format!("{base}/runs/rows?{}", written.finish())
+}
+
+/// Where the strip above the list is, if two runs of this page have what it is drawn of.
+pub(super) fn strip_url(base: &str, view: &View, found: &ListedRuns) -> Option<String> {
+    let result = view.main_result(&found.columns)?;
+    let is_finite = |value: &ListedValue| value.number.is_some_and(f64::is_finite);
+    let has_it = |row: &&RunRow| match found.columns.iter().position(|column| column.name == result) {
+        Some(place) => row.values.get(place).is_some_and(|value| value.as_ref().is_some_and(is_finite)),
+        // What is sorted by and not shown is not known here.
+        None => true,
+    };
+    found.rows.iter().filter(has_it).nth(1)?;
+    let mut written = form_urlencoded::Serializer::new(String::new());
+    if !view.q.is_empty() {
+        written.append_pair("q", &view.q);
+    }
+    written.append_pair("result", result);
+    Some(format!("{base}/runs/strip?{}", written.finish()))
 }
 
 /// A query that could not be understood, up to where it is wrong and from there on.
@@ -185,17 +275,18 @@ pub(super) fn groups(
     view: &View,
     query: &Query,
     columns: &[Column],
+    curves: &Curves,
     rows: Vec<RunRow>,
     now: OffsetDateTime,
 ) -> Vec<Group> {
-    let Some(by) = view.group else {
-        let rows = rows.into_iter().map(|row| Row::new(base, columns, row, now)).collect::<Vec<_>>();
+    let Some(by) = &view.group else {
+        let rows = rows.into_iter().map(|row| Row::new(base, columns, curves, row, now)).collect::<Vec<_>>();
         return if rows.is_empty() { Vec::new() } else { vec![Group { head: None, rows }] };
     };
     let mut groups: Vec<(String, Expr, Vec<Row>)> = Vec::new();
     for row in rows {
         let (label, expr) = common(by, &row);
-        let row = Row::new(base, columns, row, now);
+        let row = Row::new(base, columns, curves, row, now);
         match groups.iter_mut().find(|(known, _, _)| *known == label) {
             Some((_, _, rows)) => rows.push(row),
             None => groups.push((label, expr, vec![row])),
@@ -210,7 +301,7 @@ pub(super) fn groups(
 }
 
 /// What a run has in common with others, and the condition that asks for all of them.
-fn common(by: Grouping, row: &RunRow) -> (String, Expr) {
+fn common(by: &Grouping, row: &RunRow) -> (String, Expr) {
     let without =
         |what: &str, presence| (format!("No {what}"), Expr::Not(Box::new(address::is(Clause::Has(presence)))));
     match by {
@@ -227,6 +318,24 @@ fn common(by: Grouping, row: &RunRow) -> (String, Expr) {
             Some(branch) => (branch.clone(), address::is(Clause::Branch(branch.clone()))),
             None => without("branch", Presence::Branch),
         },
+        Grouping::Config(name) => match row.parameters.get(name) {
+            Some(parameter) => {
+                let (value, test) = said_by(parameter);
+                (format!("{name}: {value}"), address::is(Clause::Config(name.clone(), test)))
+            }
+            None => without(name, Presence::Config(name.clone())),
+        },
+    }
+}
+
+/// A value of a config, a number always written the same way, and what holds for all that have it.
+fn said_by(parameter: &Parameter) -> (String, ConfigTest) {
+    match parameter.number {
+        Some(number) => {
+            let span = Span { from: Bound::Included(number), to: Bound::Included(number) };
+            (number.to_string(), ConfigTest::Within(span))
+        }
+        None => (parameter.value.clone(), ConfigTest::Text(parameter.value.clone())),
     }
 }
 

@@ -5,7 +5,9 @@ use time::OffsetDateTime;
 
 use super::super::{COMMIT_CHARS, StatusView, duration_of, ending};
 use super::address::View;
+use super::spark::{Curves, SparkView};
 use crate::domain::Run;
+use crate::domain::parameters::Parameter;
 use crate::domain::query::{Sort, SortField};
 use crate::domain::result::Direction;
 use crate::services::runs::{ListedValue, ResultColumn, RunRow};
@@ -15,6 +17,9 @@ use crate::web::terminal;
 
 /// Which columns stay when the window gets narrow, in their order; the rest leave first.
 const COLUMN_CLASSES: [&str; 4] = ["m1", "p3", "", "p2"];
+
+/// So many characters of a value of a config are shown.
+const CONFIG_CHARS: usize = 40;
 
 /// The columns that are shown beside the results.
 pub struct Shown(pub(super) Vec<&'static str>);
@@ -48,9 +53,11 @@ impl Head {
     }
 }
 
-/// A column of results.
+/// A column of results, or of values of configs.
 pub struct Column {
     pub(super) name: String,
+    /// Which value of the configs it has; `None`: results.
+    pub(super) config: Option<String>,
     pub(super) class: &'static str,
     pub(super) lower_is_better: bool,
     pub(super) head: Head,
@@ -61,9 +68,21 @@ impl Column {
         let lower_is_better = column.direction == Direction::Lower;
         Self {
             name: terminal::clean(&column.name),
+            config: None,
             class: COLUMN_CLASSES.get(position).unwrap_or(&"p3"),
             lower_is_better,
             head: Head::new(base, view, SortField::Metric(column.name.clone()), !lower_is_better),
+        }
+    }
+
+    /// One of values of configs, of which none is better than another.
+    pub(super) fn of_config(base: &str, view: &View, position: usize, name: String) -> Self {
+        Self {
+            name: terminal::clean(&name),
+            class: COLUMN_CLASSES.get(position).unwrap_or(&"p3"),
+            lower_is_better: false,
+            head: Head::new(base, view, SortField::Config(name.clone()), false),
+            config: Some(name),
         }
     }
 }
@@ -76,6 +95,7 @@ pub struct Row {
     pub(super) intent: String,
     pub(super) status: StatusView,
     pub(super) remark: Option<Remark>,
+    pub(super) spark: Option<SparkView>,
     pub(super) cells: Vec<Cell>,
     pub(super) tags: Vec<String>,
     pub(super) author: Option<Person>,
@@ -91,7 +111,7 @@ pub struct Remark {
     pub(super) text: String,
 }
 
-/// A result of a run.
+/// A result of a run, or a value of its configs.
 pub struct Cell {
     pub(super) column: String,
     pub(super) class: &'static str,
@@ -100,14 +120,16 @@ pub struct Cell {
 }
 
 impl Row {
-    pub(super) fn new(base: &str, columns: &[Column], row: RunRow, now: OffsetDateTime) -> Self {
-        let RunRow { run, values, best, missing_paths, dirty, git_commit, .. } = row;
-        let best = best.into_iter().chain(std::iter::repeat(false));
-        let cells = columns.iter().zip(values).zip(best).map(|((column, value), is_best)| Cell {
+    pub(super) fn new(base: &str, columns: &[Column], curves: &Curves, row: RunRow, now: OffsetDateTime) -> Self {
+        let RunRow { run, values, best, parameters, missing_paths, dirty, git_commit, .. } = row;
+        let cells = columns.iter().enumerate().map(|(position, column)| Cell {
             column: column.name.clone(),
             class: column.class,
-            value: value.as_ref().map(in_short),
-            is_best,
+            value: match &column.config {
+                Some(name) => parameters.get(name).map(value_in_short),
+                None => values.get(position).and_then(Option::as_ref).map(in_short),
+            },
+            is_best: best.get(position).copied().unwrap_or_default(),
         });
         let heading = terminal::clean(run.heading());
         let intent = terminal::clean(run.intent.lines().next().unwrap_or_default());
@@ -118,6 +140,7 @@ impl Row {
             heading,
             status: StatusView::new(run.status),
             remark: remark(&run, &missing_paths, now),
+            spark: curves.draw(&run),
             cells: cells.collect(),
             duration: duration_of(&run, now).map(|duration| duration.replace(" so far", "")),
             tags: run.tags.iter().map(|tag| terminal::clean(tag)).collect(),
@@ -131,6 +154,10 @@ impl Row {
 
 fn in_short(value: &ListedValue) -> String {
     value.number.map_or_else(|| format::cell(&value.value), format::number)
+}
+
+fn value_in_short(parameter: &Parameter) -> String {
+    format::short(&terminal::clean(&parameter.value), CONFIG_CHARS)
 }
 
 /// A run that went as it should says nothing.

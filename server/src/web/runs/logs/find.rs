@@ -12,7 +12,7 @@ use crate::domain::{ProjectId, RunId};
 use crate::error::Result;
 use crate::extract::{Path, Query};
 use crate::services;
-use crate::services::logs::RunLog;
+use crate::services::logs::Text;
 use crate::services::logs::search::{self, Looked};
 use crate::web::runs::run_ref;
 
@@ -60,8 +60,8 @@ pub async fn show(
 ) -> Result<Json<Answer>> {
     let project_id = member.project.id;
     let (run_id, logs) = services::logs::of_run(&app, project_id, run_ref(&run)?).await?;
-    let log = named(&logs, &wanted.log, &wanted.path)?;
     let (ids, is_back) = ((project_id, run_id), wanted.back == "1");
+    let log = &named(&app, ids, &logs, &wanted.log, &wanted.path).await?;
     let from = wanted.from.parse().unwrap_or(if is_back { i64::MAX } else { 0 });
     if let Ok(number) = wanted.line.parse::<u64>() {
         // Without a count that belongs to it a byte says nothing of lines.
@@ -106,7 +106,7 @@ impl Sought {
     pub(super) async fn look(
         app: &AppState,
         ids: (ProjectId, RunId),
-        log: &RunLog,
+        log: &Text,
         text: &str,
         from: Option<i64>,
         here: &str,

@@ -6,14 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::colours::Piece;
 use super::window::{Lines, TAIL_LINES, WINDOW_BYTES};
-use super::{Line, asked, first};
+use super::{BOTH, Line, asked, first};
 use crate::app::AppState;
 use crate::auth::ProjectReader;
 use crate::domain::{ProjectId, RunId, RunRef};
 use crate::error::{AppError, Result};
 use crate::extract::{Path, Query};
 use crate::services;
-use crate::services::logs::RunLog;
+use crate::services::logs::both::Both;
+use crate::services::logs::{RunLog, Text};
 use crate::web::format;
 
 /// So much before a byte is read to show what stands around it.
@@ -23,6 +24,7 @@ const BEHIND_MAX_BYTES: i64 = 1024 * 1024;
 
 /// `?log=stdout&from=4096`: what is new from there on, and of much only the end; `&before=8192`: the last lines
 /// between the two; `?after=4096`: the first lines from there on; `?around=4096`: what stands around that byte.
+/// `&growing=1`: nothing, if all has arrived meanwhile.
 #[derive(Default, Deserialize)]
 pub struct Wanted {
     #[serde(default)]
@@ -34,6 +36,8 @@ pub struct Wanted {
     before: Option<i64>,
     after: Option<i64>,
     around: Option<i64>,
+    #[serde(default)]
+    growing: String,
 }
 
 /// Lines as the page's script adds them.
@@ -56,6 +60,10 @@ pub struct Part {
     size: String,
     /// And in bytes.
     bytes: i64,
+    /// Of two streams that are read as one: for each line whether it is of standard error, and when it came, in
+    /// milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    came: Option<Vec<(bool, i64)>>,
 }
 
 /// The text and the class of a line; where it has colours, how many UTF-16 units have which classes.
@@ -76,13 +84,16 @@ pub async fn show(
     let run: RunRef = run.parse().map_err(|_| AppError::NotFound("Run"))?;
     let project_id = member.project.id;
     let (run_id, logs) = services::logs::of_run(&app, project_id, run).await?;
-    let log = named(&logs, &wanted.log, &wanted.path)?;
-    let size = log.log.size_bytes;
+    let log = named(&app, (project_id, run_id), &logs, &wanted.log, &wanted.path).await?;
+    if log.is_whole() && wanted.growing == "1" {
+        return Err(AppError::NotFound("Log"));
+    }
+    let size = log.size_bytes();
     let (from, to, end) = wanted.window(size);
-    let bytes = services::logs::read(&app, project_id, run_id, log, from..to).await?;
+    let part = log.read(&app, project_id, run_id, from..to).await?;
     let begins = wanted.after.unwrap_or(wanted.from).clamp(0, to);
     // Who asks for what follows asks from between two lines.
-    let mut found = Lines::read(&bytes, from, from == 0 || (from == begins && wanted.around.is_none()));
+    let mut found = Lines::read(&part, from == 0 || (from == begins && wanted.around.is_none()));
     if to < size && end != End::Last {
         found.leave_unfinished_line_out(to);
     }
@@ -95,44 +106,60 @@ pub async fn show(
     }
     let is_at_end = to == size && !found.was_cut;
     let left_out = if wanted.around.is_some() { 0 } else { found.start - begins };
+    let (start, next, is_open, at) = (found.start, found.next, found.is_open, found.places());
+    let lines = found.into_shown(None);
+    let came = lines.iter().map(|line| line.came.as_ref().map(|came| (came.is_stderr, came.millis)));
+    let came: Option<Vec<_>> = came.collect();
     Ok(Json(Part {
-        start: found.start,
+        start,
         // A log that has arrived ends where it ends.
-        next: if is_at_end && log.is_whole { size } else { found.next },
-        open: found.is_open && !log.is_whole,
+        next: if is_at_end && log.is_whole() { size } else { next },
+        open: is_open && !log.is_whole(),
         more: wanted.before.is_none() && !is_at_end,
         left_out: (left_out > 0).then(|| format::size(left_out)),
         size: format::size(size),
         bytes: size,
-        at: found.places(),
-        lines: found.into_shown(None).into_iter().map(Row::new).collect(),
+        at,
+        came: came.filter(|came| !came.is_empty()),
+        lines: lines.into_iter().map(Row::new).collect(),
     }))
 }
 
-/// The log that is named; the first one where none is.
-pub(super) fn named<'a>(logs: &'a [RunLog], name: &str, path: &str) -> Result<&'a RunLog> {
-    let found = if name.is_empty() { first(logs) } else { asked(logs, name, path) };
-    found.and_then(|index| logs.get(index)).ok_or(AppError::NotFound("Log"))
+/// The log that is named, or both streams as one; the first log where nothing is.
+pub(super) async fn named(
+    app: &AppState,
+    (project_id, run_id): (ProjectId, RunId),
+    logs: &[RunLog],
+    name: &str,
+    path: &str,
+) -> Result<Text> {
+    let found = if name == BOTH {
+        Both::load(app, project_id, run_id, logs).await?.map(Text::Both)
+    } else {
+        let place = if name.is_empty() { first(logs) } else { asked(logs, name, path) };
+        place.and_then(|place| logs.get(place)).cloned().map(Text::Log)
+    };
+    found.ok_or(AppError::NotFound("Log"))
 }
 
 /// What of a log stands around a byte.
 pub(super) async fn around(
     app: &AppState,
     (project_id, run_id): (ProjectId, RunId),
-    log: &RunLog,
+    log: &Text,
     at: i64,
 ) -> Result<Around> {
-    let size = log.log.size_bytes;
+    let size = log.size_bytes();
     let wanted = Wanted { around: Some(at), ..Wanted::default() };
     let (from, to, _) = wanted.window(size);
-    let bytes = services::logs::read(app, project_id, run_id, log, from..to).await?;
-    let mut found = Lines::read(&bytes, from, from == 0);
+    let part = log.read(app, project_id, run_id, from..to).await?;
+    let mut found = Lines::read(&part, from == 0);
     if to < size {
         found.leave_unfinished_line_out(to);
     }
     found.keep_around(at);
     let is_end = to == size && !found.was_cut;
-    let next = if is_end && log.is_whole { size } else { found.next };
+    let next = if is_end && log.is_whole() { size } else { found.next };
     let start = found.start;
     Ok(Around { start, next, is_end, lines: found.into_shown((start == 0).then_some(1)) })
 }

@@ -2,7 +2,10 @@
 //! sequence is cut; only a line that is longer than a window is shown by a part of it. Pure.
 
 use super::Line;
+use super::came::Came;
 use super::colours::pieces;
+use crate::domain::log_times::Stretch;
+use crate::services::logs::Part;
 
 /// So much of a log is read at once, in bytes.
 pub const WINDOW_BYTES: i64 = 256 * 1024;
@@ -19,6 +22,8 @@ const AROUND_LINES: usize = 500;
 #[expect(clippy::struct_field_names, reason = "they are what the struct is named after")]
 pub(super) struct Lines<'a> {
     lines: Vec<&'a [u8]>,
+    /// Where they come from, where that is of two streams.
+    stretches: &'a [Stretch],
     /// The byte at which the first begins.
     pub start: i64,
     /// The byte at which the first line begins that is not there to its end, or is not there at all.
@@ -30,18 +35,22 @@ pub(super) struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    /// The lines of bytes that begin at `at`. Unless a line begins there, all up to the next one is left out.
-    pub fn read(bytes: &'a [u8], at: i64, is_line_start: bool) -> Self {
-        let cut = if is_line_start { None } else { bytes.iter().position(|byte| *byte == b'\n') };
+    /// The lines of what was read. Unless a line begins there, all up to the next one is left out.
+    pub fn read(part: &'a Part, is_line_start: bool) -> Self {
+        let mut lines = split(&part.bytes, &part.breaks());
         // Of a line that fills all of it, and of the last one, the end is better than nothing.
-        let cut = cut.map(|end| end + 1).filter(|start| *start < bytes.len()).unwrap_or_default();
-        let bytes = bytes.get(cut..).unwrap_or_default();
-        let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+        let cut = if is_line_start || lines.len() < 2 { 0 } else { length(lines.remove(0)) };
         let open = lines.last().filter(|line| !line.ends_with(b"\n")).map_or(0, |line| length(line));
-        let start = at + length_of(cut);
         // A line that fills the window is not waited for, or no more would ever be read.
         let waits = if open < WINDOW_BYTES { open } else { 0 };
-        Self { lines, start, next: start + length(bytes) - waits, is_open: open > 0, was_cut: false }
+        Self {
+            lines,
+            stretches: &part.stretches,
+            start: part.start + cut,
+            next: part.start + length(&part.bytes) - waits,
+            is_open: open > 0,
+            was_cut: false,
+        }
     }
 
     /// Leaves out all but the last lines. Returns how many that are.
@@ -109,6 +118,7 @@ impl<'a> Lines<'a> {
             Line {
                 number: first_number.map(|first| first + index),
                 at,
+                came: Came::of(self.stretches, at),
                 class: class_of(&text),
                 text,
                 pieces,
@@ -119,12 +129,19 @@ impl<'a> Lines<'a> {
     }
 }
 
-fn length(bytes: &[u8]) -> i64 {
-    length_of(bytes.len())
+/// The lines of a text, each with its end. One also ends where another stream goes on.
+fn split<'a>(bytes: &'a [u8], breaks: &[usize]) -> Vec<&'a [u8]> {
+    let mut lines = Vec::new();
+    let mut start = 0;
+    for end in breaks.iter().copied().chain([bytes.len()]) {
+        lines.extend(bytes.get(start..end).unwrap_or_default().split_inclusive(|byte| *byte == b'\n'));
+        start = end;
+    }
+    lines
 }
 
-fn length_of(bytes: usize) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
+fn length(bytes: &[u8]) -> i64 {
+    i64::try_from(bytes.len()).unwrap_or(i64::MAX)
 }
 
 /// What kind of line it is, by the words that loggers and Python use.
@@ -145,7 +162,13 @@ fn class_of(text: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use otrace_wire::LogStream;
+
     use super::*;
+
+    fn part(bytes: &[u8], start: i64) -> Part {
+        Part { start, bytes: bytes.to_vec(), stretches: Vec::new() }
+    }
 
     fn texts(lines: Lines<'_>) -> Vec<String> {
         lines.into_shown(None).into_iter().map(|line| line.text).collect()
@@ -153,7 +176,8 @@ mod tests {
 
     #[test]
     fn a_log_from_its_start_has_numbered_lines() {
-        let lines = Lines::read(b"one\n\x1b[31mValueError: two\x1b[0m\n", 0, true);
+        let part = part(b"one\n\x1b[31mValueError: two\x1b[0m\n", 0);
+        let lines = Lines::read(&part, true);
         assert_eq!((lines.start, lines.next, lines.is_open), (0, 29, false));
         let shown = lines.into_shown(Some(1));
         assert_eq!((shown[1].number, shown[1].text.as_str(), shown[1].class), (Some(2), "ValueError: two", "err"));
@@ -161,7 +185,8 @@ mod tests {
 
     #[test]
     fn a_part_begins_with_a_whole_line_and_waits_for_the_end_of_the_last() {
-        let lines = Lines::read(b"ken line\nwhole line\n 12%\r 50", 4096, false);
+        let part = part(b"ken line\nwhole line\n 12%\r 50", 4096);
+        let lines = Lines::read(&part, false);
         assert_eq!((lines.start, lines.next, lines.is_open), (4105, 4116, true));
         let shown = lines.into_shown(None);
         assert_eq!(shown.iter().map(|line| line.is_open).collect::<Vec<_>>(), [false, true]);
@@ -170,27 +195,42 @@ mod tests {
 
     #[test]
     fn a_line_that_fills_the_window_is_shown_by_its_end_and_not_waited_for() {
-        let long = vec![b'x'; usize::try_from(WINDOW_BYTES).unwrap()];
-        let lines = Lines::read(&long, 7, false);
+        let long = part(&vec![b'x'; usize::try_from(WINDOW_BYTES).unwrap()], 7);
+        let lines = Lines::read(&long, false);
         assert_eq!((lines.start, lines.next), (7, 7 + WINDOW_BYTES));
-        assert_eq!(texts(Lines::read(b"cut\n", 7, false)), ["cut"]);
-        assert!(texts(Lines::read(b"", 7, false)).is_empty());
+        assert_eq!(texts(Lines::read(&part(b"cut\n", 7), false)), ["cut"]);
+        assert!(texts(Lines::read(&part(b"", 7), false)).is_empty());
     }
 
     #[test]
     fn the_first_and_the_last_lines_know_their_places() {
-        let bytes = b"a\nbb\nccc\ndddd";
-        let mut last = Lines::read(bytes, 100, true);
+        let part = part(b"a\nbb\nccc\ndddd", 100);
+        let mut last = Lines::read(&part, true);
         assert_eq!(last.keep_last(2), 2);
         assert_eq!((last.start, last.next), (105, 109));
         assert_eq!(texts(last), ["ccc", "dddd"]);
-        let mut first = Lines::read(bytes, 100, true);
+        let mut first = Lines::read(&part, true);
         first.keep_first(2);
         assert_eq!((first.start, first.next, first.is_open), (100, 105, false));
         assert_eq!(texts(first), ["a", "bb"]);
-        let mut first = Lines::read(bytes, 100, true);
+        let mut first = Lines::read(&part, true);
         first.leave_open_line_out();
         assert_eq!((first.next, texts(first).len()), (109, 3));
+    }
+
+    #[test]
+    fn a_line_ends_where_the_other_stream_goes_on() {
+        let stretch = |stream, at, start, length| Stretch { stream, at, start, length, came_at: at * 1000 };
+        let (out, err) = (LogStream::Stdout, LogStream::Stderr);
+        let mut part = part(b"loading Traceback\nValueError\ndone\n", 50);
+        part.stretches =
+            vec![stretch(out, 50, 0, 8), stretch(err, 58, 0, 10), stretch(err, 68, 10, 11), stretch(out, 79, 8, 5)];
+        let shown = Lines::read(&part, true).into_shown(Some(1));
+        let told: Vec<_> =
+            shown.iter().map(|line| (line.text.as_str(), line.came.as_ref().map(|came| came.is_stderr))).collect();
+        let (on_out, on_err) = (Some(false), Some(true));
+        assert_eq!(told, [("loading ", on_out), ("Traceback", on_err), ("ValueError", on_err), ("done", on_out)]);
+        assert_eq!(Lines::read(&part, false).start, 58, "what is cut ends there too");
     }
 
     #[test]
@@ -203,7 +243,8 @@ mod tests {
     #[test]
     fn what_stands_around_a_byte_has_lines_before_it_and_after_it() {
         let text = "line\n".repeat(10_000);
-        let mut lines = Lines::read(text.as_bytes(), 0, true);
+        let part = part(text.as_bytes(), 0);
+        let mut lines = Lines::read(&part, true);
         lines.keep_around(5 * 4000 + 2);
         assert_eq!((lines.start, lines.next), (5 * 3500, 5 * 5500));
         assert_eq!(lines.places()[500], 5 * 4000);

@@ -35,6 +35,7 @@ enum Act {
     MakeKey,
     RotateKey,
     Invite,
+    MakeSecret,
     MakeResetLink,
 }
 
@@ -92,7 +93,7 @@ impl Demo {
 
     /// The pages of a project, the one for strangers first.
     pub(in crate::browser) async fn pages_of(&self, project: &Project) -> Vec<Page> {
-        let Project { base, key, run, invitation } = project;
+        let Project { base, key, run, invitation, webhook } = project;
         let listed = self.server.get_json(key, &format!("/v1/runs/{run}/artifacts")).await;
         let artifact = |ending: &str| -> String {
             let artifacts = listed["artifacts"].as_array().unwrap();
@@ -109,6 +110,10 @@ impl Demo {
             Page::new("connect", &format!("{base}/connect")),
             Page::new("settings", &format!("{base}/settings")),
             Page::new("workspaces", &format!("{base}/workspaces")),
+            Page::new("storage", &format!("{base}/settings/storage")),
+            Page::new("webhooks", &format!("{base}/settings/webhooks")),
+            Page::new("webhook", webhook),
+            Page { act: Act::MakeSecret, ..Page::new("webhook-secret", webhook) },
             Page::new("keys", &keys),
             Page { act: Act::MakeKey, ..Page::new("new-key", &keys) },
             Page { act: Act::RotateKey, ..Page::new("new-key-in-place", &keys) },
@@ -187,6 +192,11 @@ impl Act {
             Self::Invite => {
                 browser.press("form[action$='/invitations'] button").await;
                 browser.shows(&["Invitation made", "Shown once"]).await;
+            }
+            Self::MakeSecret => {
+                browser.press("button[popovertarget^='secret-']").await;
+                browser.confirm().await;
+                browser.shows(&["Shown once", "signs along for 24 hours more"]).await;
             }
             Self::MakeResetLink => {
                 browser.press("form[action$='/reset-link'] button").await;
