@@ -78,6 +78,13 @@ def kubernetes_problems() -> list[str]:
     return problems
 
 
+def build_problems() -> list[str]:
+    """What the image is compiled from, and does not get."""
+    members = re.findall(r'"([^"]+)"', found(r"^members = \[([^\]]*)\]", "Cargo.toml")[0])
+    sent = set(found(r"^!(.+)$", ".dockerignore"))
+    return [f".dockerignore keeps the crate {name} from the image: !{name}" for name in members if name not in sent]
+
+
 def disagreements() -> list[str]:
     """Facts that stand in several files, and must be the same in all."""
     same = {
@@ -111,7 +118,7 @@ def disagreements() -> list[str]:
 
 def main() -> None:
     """Checks all of it."""
-    problems = compose_problems() + kubernetes_problems() + disagreements()
+    problems = compose_problems() + kubernetes_problems() + build_problems() + disagreements()
     print("\n".join(problems))
     sys.exit(1 if problems else 0)
 
