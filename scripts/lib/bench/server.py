@@ -9,8 +9,9 @@ import pathlib
 import secrets
 import shutil
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from .figures import Figure
 from .postgres import database_mb, psql
 from .processes import BenchError, Service, Word, environment, memory_of_tree_mb, proc_kilobytes, run
 from .session import Bench
@@ -150,6 +151,16 @@ def served(bench: Bench, name: str) -> Iterator[tuple[Server, Account]]:
             yield server, server.make_account()
     finally:
         shutil.rmtree(data_dir, ignore_errors=True)
+
+
+def measure_on_one(bench: Bench, name: str, *sections: tuple[str, Callable[..., Iterable[Figure]]]) -> None:
+    """Measures sections one after the other, all of them on one server with an account."""
+    try:
+        with served(bench, name) as (server, account):
+            for what, section in sections:
+                bench.measure(what, section, server, account)
+    except BenchError as error:
+        bench.broke("a server with a project", error)
 
 
 class BareInsert(Service):

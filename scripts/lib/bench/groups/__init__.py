@@ -1,5 +1,5 @@
 """What is measured: a file for each group of figures, with its TITLE, HOW it is measured, and `measure`. Each starts
-the servers that it needs, on data of its own, so that none spoils another. `pages` is a part of `lists`."""
+the servers that it needs, on data of its own, so that none spoils another. `pages` and `paint` are parts of `lists`."""
 
 from __future__ import annotations
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from ..figures import Figure, figure
 from ..mlflow import mlflow_server
-from ..processes import BenchError
-from ..server import Account, Server, served
+from ..server import Account, Server, measure_on_one
 from ..session import Bench
 from .starts import IDLE_MEMORY_MB
 
@@ -24,13 +23,8 @@ HOW = (
 
 def measure(bench: Bench) -> None:
     """Each server by itself."""
-    try:
-        with served(bench, "idle") as (server, account):
-            bench.measure("idle memory", idle_memory, server, account)
-            # After it, because it is what may leave the most behind.
-            bench.measure("memory after sign-ins", memory_after_sign_ins, server, account)
-    except BenchError as error:
-        bench.broke("a server with a project", error)
+    # The sign-ins come last, because they may leave the most behind.
+    measure_on_one(bench, "idle", ("idle memory", idle_memory), ("memory after sign-ins", memory_after_sign_ins))
     bench.measure("idle memory of MLflow", idle_memory_of_mlflow)
 
 

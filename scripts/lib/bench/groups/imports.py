@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ..client import Client
 from ..figures import Figure, figure
 from ..processes import BenchError, say
-from ..server import Account, Server, served
+from ..server import Account, Server, measure_on_one
 from ..session import Bench
 
 IMPORT_SECONDS = 120
@@ -31,11 +31,7 @@ HOW = (
 
 def measure(bench: Bench) -> None:
     """All of it on one server."""
-    try:
-        with served(bench, "imports") as (server, account):
-            bench.measure("importing runs", importing, server, account)
-    except BenchError as error:
-        bench.broke("a server with a project", error)
+    measure_on_one(bench, "imports", ("importing runs", importing))
 
 
 def importing(bench: Bench, server: Server, account: Account) -> Iterator[Figure]:

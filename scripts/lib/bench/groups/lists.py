@@ -15,7 +15,7 @@ from ..processes import BenchError, say
 from ..seeding import RESULTS, TAGS, seed, seed_mlflow
 from ..server import Account, Server, served
 from ..session import Bench
-from . import pages
+from . import pages, paint
 
 LIST_RATIO = 20
 # The runs that the goal is for.
@@ -32,7 +32,9 @@ HOW = (
     f"vacuumed and analysed then. One reader asks the API of each for {LIMIT} runs, with all their results, again and "
     "again on new connections; the two take turns. A percentile is that of a round, and the figure the median of the "
     "rounds. Pages are asked for as a browser does, compressed; what is sent at the first visit has style, scripts and "
-    "pictures in it, and no fonts. On disk counts the database with its indexes."
+    "pictures in it, and no fonts. First paint is Chromium's `first-contentful-paint`, headless, from the beginning of "
+    "the visit, with nothing kept from before; at a later visit style, fonts and scripts are kept. On disk counts the "
+    "database with its indexes."
 )
 
 
@@ -85,6 +87,7 @@ def measure(bench: Bench) -> None:
                 already = runs
                 bench.measure(f"lists of {runs:,} runs", lists, server, account, runs)
                 bench.measure(f"pages of {runs:,} runs", pages.pages, server, account, runs)
+                bench.measure(f"first paint of {runs:,} runs", paint.paints, server, account, runs)
                 bench.measure(f"{runs:,} runs on disk", on_disk, server, runs, empty_mb)
                 if runs == bench.repetitions.list_sizes[1]:
                     bench.measure(f"lists of {runs:,} runs, and MLflow's", beside_mlflow, server, account, runs)

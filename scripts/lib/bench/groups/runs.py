@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from ..client import Client, prepared_clients
 from ..figures import Figure, figure
-from ..processes import BenchError
-from ..server import Account, Server, served
+from ..server import Account, Server, measure_on_one
 from ..session import Bench
 
 RUN_OVERHEAD_MS = 30
@@ -26,12 +25,7 @@ HOW = (
 
 def measure(bench: Bench) -> None:
     """All of it on one server."""
-    try:
-        with served(bench, "runs") as (server, account):
-            bench.measure("otrace run", run_overhead, server, account)
-            bench.measure("otrace at hand", at_hand, server, account)
-    except BenchError as error:
-        bench.broke("a server with a project", error)
+    measure_on_one(bench, "runs", ("otrace run", run_overhead), ("otrace at hand", at_hand))
 
 
 def run_overhead(bench: Bench, server: Server, account: Account) -> Iterator[Figure]:
