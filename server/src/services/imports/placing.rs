@@ -123,6 +123,9 @@ async fn place(
         if !store::imports::place(connection, &placing).await? {
             return Err(AppError::Conflict("A run with one of these ids exists already. Begin a new import.".into()));
         }
+        if first == 0 {
+            store::imports::analyze_runs(connection).await?;
+        }
     }
     Ok(run_count)
 }

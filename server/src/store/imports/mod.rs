@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::domain::import::{Import, Placed};
 use crate::domain::{ProjectId, RunId};
 
-pub use placing::{Placing, number, place, take_numbers};
+pub use placing::{Placing, analyze_runs, number, place, take_numbers};
 pub use staging::{StagedRun, stage};
 
 /// Begins an import. One whose id is there already is left as it is.

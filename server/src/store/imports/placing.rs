@@ -41,6 +41,13 @@ macro_rules! of_staged_runs {
     };
 }
 
+/// Has PostgreSQL look at the runs once the first of an import are there. Whether the run is there that a row belongs to
+/// is checked by a plan that a connection makes once: of a table that was empty then, it goes through all runs for each.
+pub async fn analyze_runs(connection: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::raw_sql("ANALYZE runs").execute(connection).await?;
+    Ok(())
+}
+
 /// Makes runs of staged ones, which are staged no more. They have no number of their own until [`number`] gives them
 /// one. `false`: a run has the id of one of them.
 pub async fn place(connection: &mut PgConnection, placing: &Placing) -> sqlx::Result<bool> {
